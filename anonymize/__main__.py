@@ -1,0 +1,121 @@
+"""``python -m anonymize profile FILE``, ``python -m anonymize run RECIPE.json --input FILE --output DIR`` and
+``python -m anonymize assess ORIGINAL RELEASE --recipe RECIPE.json [--holdout FILE] [--sample-fraction 0.1]``.
+
+Exit status: 0 done; 2 the recipe or the input cannot be used, with one clear line; 3 the privacy asked for cannot be
+met, and no data file is left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from anonymize import recipe as recipes
+from anonymize import reports
+from anonymize.errors import AnonymizeError, InputError, RecipeError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        command = {"profile": _profile, "run": _run, "assess": _assess, "schema": _schema}[options.command]
+        command(options)
+    except AnonymizeError as error:
+        print(f"anonymize: {error.message}", file=sys.stderr)
+        for problem in error.problems:
+            where = ", ".join(f"{k} {v}" for k, v in (("line", problem.line), ("column", problem.column), ("at", problem.pointer)) if v)
+            shape = f" (shape {problem.shape})" if problem.shape else ""
+            print(f"  {where + ': ' if where else ''}{problem.message}{shape}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m anonymize", description="k-anonymity and differential privacy for tables about people.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    profile = commands.add_parser("profile", help="what the columns of a file are and seem to be; shows no value")
+    profile.add_argument("file", type=Path)
+    run = commands.add_parser("run", help="run a recipe on a file")
+    run.add_argument("recipe", type=Path)
+    run.add_argument("--input", type=Path, required=True)
+    run.add_argument("--output", type=Path, required=True)
+    assess = commands.add_parser("assess", help="what a release gives away and is still good for, against its original; exact figures, for the officer")
+    assess.add_argument("original", type=Path)
+    assess.add_argument("release", type=Path)
+    assess.add_argument("--recipe", type=Path, required=True)
+    assess.add_argument("--holdout", type=Path, help="people like those of the original who are not in it: the control group of the attacks")
+    assess.add_argument("--sample-fraction", type=float, default=1.0, help="the original's share of its population, above 0 and at most 1")
+    commands.add_parser("schema", help="print the JSON Schema of a recipe")
+    return parser
+
+
+def _recipe(path: Path) -> recipes.Recipe:
+    try:
+        text = path.read_bytes()
+    except OSError:
+        raise RecipeError(f"the recipe {path.name!r} cannot be read") from None
+    return recipes.loads(text)
+
+
+def _load(source: Path, scratch: Path, name: str = "typed") -> Path:
+    """The file as typed Parquet in ``scratch``."""
+    from anonymize.tables.files import read_upload
+
+    if not source.is_file():
+        raise InputError(f"there is no file {source.name!r} at the place given")
+    typed = scratch / f"{name}.parquet"
+    read_upload(source, file_name=source.name, output=typed, scratch=scratch)
+    return typed
+
+
+def _profile(options: argparse.Namespace) -> None:
+    from anonymize.columns.profile import profile_table
+    from anonymize.tables.duck import DuckEngine
+
+    with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
+        scratch = Path(name)
+        typed = _load(options.file, scratch)
+        with DuckEngine(temp_directory=scratch) as engine:
+            profile = profile_table(engine, engine.scan_parquet(typed))
+    print(json.dumps(profile.as_dict(), ensure_ascii=False, indent=2))
+
+
+def _run(options: argparse.Namespace) -> None:
+    from anonymize import pipeline
+
+    # Whatever goes wrong below, no file of an earlier run may pass for the result of this one.
+    for name in ("data.parquet", "report.json", "report.md"):
+        (options.output / name).unlink(missing_ok=True)
+    recipe = _recipe(options.recipe)
+    with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
+        scratch = Path(name)
+        typed = _load(options.input, scratch)
+        result = pipeline.run(recipe, typed, options.output, folder=options.recipe.parent, scratch=scratch)
+    (options.output / "report.json").write_text(json.dumps(result.report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    (options.output / "report.md").write_text(reports.to_markdown(result.report), encoding="utf-8")
+    print(f"{result.rows} rows, SHA-256 {result.sha256}")
+
+
+def _assess(options: argparse.Namespace) -> None:
+    from anonymize.assess import assess
+
+    recipe = _recipe(options.recipe)
+    with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
+        scratch = Path(name)
+        original, release = _load(options.original, scratch, "original"), _load(options.release, scratch, "release")
+        holdout = _load(options.holdout, scratch, "holdout") if options.holdout else None
+        found = assess(
+            recipe, original, release, folder=options.recipe.parent, holdout=holdout, sample_fraction=options.sample_fraction
+        )
+    print(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _schema(options: argparse.Namespace) -> None:
+    print(json.dumps(recipes.json_schema(), ensure_ascii=False, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Differential privacy: bounding per person → exact integers per cell → noise → post-processing."""

@@ -1,0 +1,125 @@
+"""All noise of a table is drawn here: discrete Laplace, on integers, by one of two samplers.
+
+**diffprivlib's Geometric** while its sampler is sound at the scale used, **OpenDP's** exact integer sampler elsewhere.
+
+What diffprivlib's sampler costs (read in its source, 0.6.6, mechanisms/geometric.py). It takes U, one of the 2^53
+multiples of 2^-53 in [0, 1), and gives ± floor(ln|(U - ½)(1 + a)| / -rate). In exact arithmetic |X| ≥ j, with a sign,
+for |U - ½| below the threshold a^j/(1 + a). Let u = 2^-53. With exp and log good to 4 ulp, the quotient is off by at
+most 10u·j + 8u·s (s = 1/rate), which moves a threshold by at most e^-x(10x + 8) grid points, x = j/s; the grid itself
+adds 1. |X| cannot exceed 53·ln 2·s + 1 < 37s + 1, where the ideal has a mass of less than 2u left; the draw that hits
+ln 0 (u) is drawn again. The distance in total variation to the ideal is at most the sum over all thresholds of both
+signs:
+
+    η ≤ u·[2(37s + 2) + 2(18s + 8.2) + 3] ≤ u·(128s + 32) = (4s + 1)·2^-48
+
+and a draw that is within η of an ε'-private one is (ε', (1 + e^ε')·η)-private. The draws of cells that one person
+cannot touch are the same in both worlds, so a release pays for max_cells_per_person draws a measure, not for all cells.
+That δ is taken out of the δ of the stage. Values are added in integers, so that none is lost beyond 2^53.
+
+OpenDP draws from the exact rationals of the discrete Laplace of a float scale (Canonne, Kamath and Steinke 2020) and
+costs no δ.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from anonymize.aggregates.laplace import exp_above
+from anonymize.errors import PrivacyNotMet
+from anonymize.randomness import system_random
+
+Integers: TypeAlias = npt.NDArray[np.int64]
+Sampler: TypeAlias = Literal["diffprivlib", "opendp"]
+
+MAX_DIFFPRIVLIB_SCALE = 4096  # η ≤ 6·10^-11 a draw
+MAX_ABS = 2**62  # of an exact value plus its noise: one bit of room in 64
+_NEVER = 70  # P[|X| > 70·scale] < 2·e^-70 < 2^-99
+_CHUNK = 100_000
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Discrete Laplace noise as a sampler really draws it: P[n] ∝ e^(-rate·|n|), with the exact rate of the sampler."""
+
+    sampler: Sampler
+    rate: Fraction
+
+    @property
+    def scale(self) -> float:
+        """1/rate: the mean of |n|, nearly; the standard deviation divided by √2, nearly."""
+        return float(1 / self.rate)
+
+    @property
+    def reach(self) -> int:
+        """A draw beyond ±reach has a chance below 2^-99."""
+        return math.ceil(_NEVER / self.rate)
+
+
+def of_scale(scale: Fraction, sampler: Sampler) -> Noise:
+    """The noise whose scale is the smallest that ``sampler`` can be told and is not below ``scale``."""
+    if not 0 < scale < MAX_ABS:
+        raise PrivacyNotMet("the noise would need a scale beyond the integers: raise epsilon, or the unit of the sums")
+    if sampler == "diffprivlib":
+        return Noise(sampler, Fraction(_float_below(1 / scale)))
+    return Noise(sampler, 1 / Fraction(_float_above(scale)))
+
+
+def draw_delta(scale: Fraction, epsilon: Fraction) -> Fraction:
+    """δ of one diffprivlib draw that must be ``epsilon``-private: (1 + e^ε)(4·scale + 1)·2^-48, never rounded down."""
+    return (1 + exp_above(epsilon)) * (4 * scale + 1) / 2**48
+
+
+def add_noise(values: Integers, noise: Noise) -> Integers:
+    """A fresh draw added to each value; |value| + noise.reach stays below 2^62, or :class:`PrivacyNotMet`."""
+    if values.size and not int(np.abs(values).max()) + noise.reach < MAX_ABS:
+        raise PrivacyNotMet("a value and its noise could leave the 64-bit integers: raise epsilon or the unit")
+    draw = _with_diffprivlib if noise.sampler == "diffprivlib" else _with_opendp
+    parts = [draw(values[i : i + _CHUNK], noise) for i in range(0, values.size, _CHUNK)]
+    return np.concatenate(parts) if parts else values.copy()
+
+
+def _with_diffprivlib(values: Integers, noise: Noise) -> Integers:
+    from diffprivlib.mechanisms import Geometric
+    from diffprivlib.utils import DiffprivlibCompatibilityWarning, PrivacyLeakWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PrivacyLeakWarning)
+        warnings.simplefilter("error", DiffprivlibCompatibilityWarning)
+        # sensitivity 1: the rate is epsilon/sensitivity already, rounded once and downwards
+        mechanism = Geometric(epsilon=float(noise.rate), sensitivity=1, random_state=system_random())
+        drawn = [_one(mechanism) for _ in range(values.size)]
+    return values + np.array(drawn, dtype=np.int64)
+
+
+def _one(mechanism: Any) -> int:
+    while True:
+        try:
+            return int(mechanism.randomise(0))
+        except OverflowError:  # the logarithm of 0, once in 2^53 draws, whatever the value: draw again
+            continue
+
+
+def _with_opendp(values: Integers, noise: Noise) -> Integers:
+    import opendp.prelude as dp
+
+    dp.enable_features("contrib")
+    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l1_distance(T="i64")
+    measurement = dp.m.make_laplace(*space, scale=float(1 / noise.rate))
+    return np.array(measurement(values.tolist()), dtype=np.int64)
+
+
+def _float_below(number: Fraction) -> float:
+    nearest = float(number)
+    return nearest if Fraction(nearest) <= number else math.nextafter(nearest, 0.0)
+
+
+def _float_above(number: Fraction) -> float:
+    nearest = float(number)
+    return nearest if Fraction(nearest) >= number else math.nextafter(nearest, math.inf)

@@ -1,0 +1,161 @@
+"""From the table to the rows that count: person ``p``, groups ``g0…``, amounts in whole units ``u0…``; nothing else.
+
+Row by row only: what is left out here depends on the row itself and on the recipe, never on other rows, so it weakens
+no bound. From here on every column has a name of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+import pyarrow as pa
+
+from anonymize.aggregates.dimensions import Dimension
+from anonymize.aggregates.plan import bounds_in_units
+from anonymize.columns.hierarchies import Ladder
+from anonymize.errors import InputError, Problem, RecipeError
+from anonymize.recipe import DpTable, Measure
+from anonymize.tables.base import Frame, TableEngine
+
+NUMERIC = ("integer", "decimal", "number")
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """``frame`` has columns p, g0…, u0… (one a sum, in the stage's order), no nulls. The counts are exact: internal."""
+
+    frame: Frame
+    groups: tuple[str, ...]
+    amounts: tuple[str, ...]
+    rows_in: int
+    rows_without_group: int
+    amounts_missing: tuple[int, ...]
+
+
+def sums(stage: DpTable) -> tuple[Measure, ...]:
+    """The measures that are sums, in the stage's order."""
+    return tuple(measure for measure in stage.measures if measure.kind == "sum")
+
+
+def check_columns(stage: DpTable, person_key: str, column_types: Mapping[str, str]) -> None:
+    """Raise RecipeError when the person key or a summed column is not there or not of a usable type."""
+    if column_types.get(person_key) in (None, "number"):
+        raise _error("/person_key", f"the table has no column {person_key!r} that could be a person key")
+    for i, measure in enumerate(stage.measures):
+        if measure.column is not None and column_types.get(measure.column) not in NUMERIC:
+            found = column_types.get(measure.column)
+            what = "is not in the table" if found is None else f"is of type {found}, not a number"
+            raise _error(f"/measures/{i}/column", f"column {measure.column!r} {what}")
+
+
+def shape(
+    engine: TableEngine,
+    frame: Frame,
+    *,
+    stage: DpTable,
+    dimensions: tuple[Dimension, ...],
+    person_key: str,
+    ladders: Mapping[str, Ladder],
+) -> Shaped:
+    """Keep what counts. Raises InputError when a row has no person key: it could not be bounded."""
+    groups = tuple(f"g{i}" for i in range(len(dimensions)))
+    summed = sums(stage)
+    amounts = tuple(f"u{i}" for i in range(len(summed)))
+    narrow = _own_names(frame, person_key, [d.group.column for d in dimensions], [m.column or "" for m in summed])
+    for i, dimension in enumerate(dimensions):
+        narrow = _with_group(engine, narrow, i, dimension, ladders)
+    counts = _counts(engine, narrow, groups, len(summed))
+    if counts["no_key"]:
+        raise InputError("some rows have no person key: fill it, or set missing_person_key to 'drop' in the recipe")
+    kept = narrow.filter(~_any_null(groups))
+    for i, measure in enumerate(summed):
+        lower, upper = bounds_in_units(measure)
+        kept = engine.with_whole_units(kept, f"a{i}", f"u{i}", lower=lower, upper=upper, unit=measure.unit)
+    kept = kept.select("p", *groups, *(nw.col(amount).fill_null(0) for amount in amounts))
+    for group, dimension in zip(groups, dimensions, strict=True):
+        kept = _in_domain(engine, kept, group, dimension)
+    missing = tuple(counts[f"a{i}"] for i in range(len(summed)))
+    return Shaped(kept, groups, amounts, counts["rows"], counts["no_group"], missing)
+
+
+def _own_names(frame: Frame, person_key: str, grouped: list[str], summed: list[str]) -> Frame:
+    return frame.select(
+        nw.col(person_key).alias("p"),
+        *(nw.col(column).alias(f"c{i}") for i, column in enumerate(grouped)),
+        *(nw.col(column).alias(f"a{i}") for i, column in enumerate(summed)),
+    )
+
+
+def _with_group(
+    engine: TableEngine, frame: Frame, i: int, dimension: Dimension, ladders: Mapping[str, Ladder]
+) -> Frame:
+    group, source, target = dimension.group, f"c{i}", f"g{i}"
+    if group.bucket is not None:
+        return engine.with_time_bucket(frame, source, target, bucket=group.bucket, time_zone=group.time_zone)
+    if group.level:
+        return _with_labels(engine, frame, source, target, _ladder(group.column, ladders), group.level)
+    value = nw.col(source)
+    plain = {"integer": nw.Int64(), "decimal": nw.Decimal(38, 9)}.get(dimension.type)
+    return frame.with_columns((value if plain is None else value.cast(plain)).alias(target))
+
+
+def _ladder(column: str, ladders: Mapping[str, Ladder]) -> Ladder:
+    if column not in ladders:
+        raise RecipeError(f"column {column!r} has no hierarchy to take a level of")
+    return ladders[column]
+
+
+def _with_labels(engine: TableEngine, frame: Frame, source: str, target: str, ladder: Ladder, level: int) -> Frame:
+    """Join the label of each distinct value; a null gets the ladder's label for null, which may be null."""
+    distinct = engine.collect(frame.select(nw.col(source)).unique().filter(~nw.col(source).is_null()))
+    labels = ladder.labels(level, pa.array(distinct[source]).to_pylist())
+    table = pd.DataFrame({source: distinct[source], target: _column(labels, pa.string())})
+    joined = frame.join(engine.from_pandas(table), on=source, how="left")
+    of_null = ladder.labels(level, [None])[0]
+    if of_null is None:
+        return joined
+    return joined.with_columns(
+        nw.when(nw.col(source).is_null()).then(nw.lit(of_null)).otherwise(nw.col(target)).alias(target)
+    )
+
+
+def _in_domain(engine: TableEngine, frame: Frame, group: str, dimension: Dimension) -> Frame:
+    if dimension.domain is None or dimension.complete:
+        return frame
+    declared = pd.DataFrame({group: _column(dimension.domain, dimension.arrow)})
+    return frame.join(engine.from_pandas(declared), on=group, how="semi")
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pd.Series[Any]:
+    column: pd.Series[Any] = pa.array(values, kind).to_pandas(types_mapper=pd.ArrowDtype)
+    return column
+
+
+def _any_null(groups: tuple[str, ...]) -> nw.Expr:
+    return nw.any_horizontal(*(nw.col(group).is_null() for group in groups), ignore_nulls=False)
+
+
+def _counts(engine: TableEngine, frame: Frame, groups: tuple[str, ...], sums: int) -> dict[str, int]:
+    """How many rows there are, and how many lack a key, a group, an amount; before amounts are turned into units."""
+    schema = frame.collect_schema()
+    flags = frame.select(
+        nw.col("p").is_null().cast(nw.Int64()).alias("no_key"),
+        _any_null(groups).cast(nw.Int64()).alias("no_group"),
+        *(_missing(f"a{i}", is_float=schema[f"a{i}"].is_float()) for i in range(sums)),
+    )
+    totals = engine.collect(flags.select(nw.len().alias("rows"), nw.all().sum()))
+    return {str(name): 0 if pd.isna(total) else int(total) for name, total in totals.iloc[0].items()}
+
+
+def _missing(amount: str, *, is_float: bool) -> nw.Expr:
+    number = nw.col(amount)
+    missing = number.is_null()
+    return (missing | ~number.is_finite().fill_null(False) if is_float else missing).cast(nw.Int64()).alias(amount)
+
+
+def _error(pointer: str, message: str) -> RecipeError:
+    return RecipeError(message, problems=(Problem("dp_table", message, pointer=pointer),))

@@ -1,0 +1,194 @@
+"""The DP table, from rows to a table that may be published: bounding → exact integers → noise → post-processing.
+
+Every refusal comes before ``before_noise`` is called; noise is drawn only after it has returned, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from anonymize.aggregates import noise, output
+from anonymize.aggregates.bounding import Bounded, aggregate, bound
+from anonymize.aggregates.dimensions import Dimension, dimensions
+from anonymize.aggregates.noise import MAX_ABS, Integers
+from anonymize.aggregates.plan import MeasurePlan, Plan, plan
+from anonymize.aggregates.rows import Shaped, check_columns, shape, sums
+from anonymize.columns.hierarchies import Ladder
+from anonymize.errors import PrivacyNotMet
+from anonymize.recipe import DpTable
+from anonymize.tables.base import Frame, TableEngine
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Aggregated:
+    """``report_public`` holds nothing that the table and the recipe do not tell; ``report_internal`` holds exact counts
+    of persons and rows and must never be published."""
+
+    table: pd.DataFrame
+    columns: list[output.ColumnMeta]
+    report_public: dict[str, Any]
+    report_internal: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ExactCells:
+    """The cells and their exact integers by measure; before noise, and never shown."""
+
+    groups: dict[str, pa.Array]
+    values: dict[str, Integers]
+    with_data: int
+
+
+def release_table(
+    engine: TableEngine,
+    frame: Frame,
+    *,
+    stage: DpTable,
+    person_key: str,
+    ladders: Mapping[str, Ladder],
+    before_noise: Callable[[Decimal, Decimal], None],
+    progress: Progress,
+    column_types: Mapping[str, str],
+) -> Aggregated:
+    """An (ε, δ)-differentially private table, for neighbours that differ in one person (all rows of one key).
+
+    ``column_types`` maps each column to integer, decimal, number, text, boolean, date, timestamp or timestamptz.
+    ``before_noise(epsilon, delta)`` charges the budget: what it raises stops the release with no noise drawn.
+
+    Raises RecipeError or InputError for what cannot be run, PrivacyNotMet when δ is no protection for so few persons
+    or when a sum could leave the integers. Sources: see :mod:`anonymize.aggregates.plan`.
+    """
+    planned = plan(stage)
+    check_columns(stage, person_key, column_types)
+    dims = dimensions(stage, column_types)
+    progress("rows", 0.0)
+    shaped = shape(engine, frame, stage=stage, dimensions=dims, person_key=person_key, ladders=ladders)
+    progress("bounding", 0.2)
+    bounded = bound(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows)
+    _refuse_late(planned, bounded.persons)
+    progress("aggregating", 0.6)
+    exact = exact_cells(aggregate(engine, bounded), stage, planned, dims)
+    before_noise(stage.epsilon, stage.delta)
+    progress("noise", 0.7)
+    groups, noisy = draw(exact, planned)
+    progress("writing", 0.95)
+    table = output.table(groups, noisy, stage, planned.measures)
+    return Aggregated(
+        table=table,
+        columns=output.columns(dims, planned.measures),
+        report_public=_public(stage, planned, dims, len(table)),
+        report_internal=_internal(shaped, bounded, exact, len(table)),
+    )
+
+
+def _refuse_late(planned: Plan, persons: int) -> None:
+    """What only the number of persons can tell; the number itself is not told."""
+    if not Fraction(planned.delta) * persons < 1:
+        raise PrivacyNotMet(
+            "delta is not below one in the number of persons: publishing one person as is would be allowed. Lower delta"
+        )
+    for measure in planned.drawn:
+        if not persons * measure.per_cell + measure.noise.reach < MAX_ABS:
+            raise PrivacyNotMet(f"measure {measure.name!r} could leave the 64-bit integers: choose a larger unit")
+
+
+def exact_cells(cells: pd.DataFrame, stage: DpTable, planned: Plan, dims: tuple[Dimension, ...]) -> ExactCells:
+    """The cells that noise is drawn for, with the exact value of each drawn measure: all of them, zeros included, or
+    those of the data when they are private."""
+    source = _sources(stage, planned)
+    found = {name: cells[column].to_numpy(dtype=np.int64) for name, column in source.items()}
+    keys = {f"g{i}": pa.array(cells[f"g{i}"]) for i in range(len(dims))}
+    if stage.cells == "private":
+        groups = {d.name: keys[f"g{i}"].cast(d.arrow) for i, d in enumerate(dims)}
+        return ExactCells(groups, found, len(cells))
+    groups = output.all_cells(dims)
+    where = output.positions(keys, dims)
+    values = {name: np.zeros(len(groups[dims[0].name]), dtype=np.int64) for name in found}
+    for name, exact in found.items():
+        values[name][where] = exact
+    return ExactCells(groups, values, len(cells))
+
+
+def _sources(stage: DpTable, planned: Plan) -> dict[str, str]:
+    """Which exact column each drawn measure starts from."""
+    amounts = {measure.name: f"u{i}" for i, measure in enumerate(sums(stage))}
+    counts = {"persons": "persons", "selection": "persons", "rows": "rows"}
+    return {_key(m): amounts[m.name] if m.kind == "sum" else counts[m.kind] for m in planned.drawn}
+
+
+def _key(measure: MeasurePlan) -> str:
+    """A recipe may well call a measure ``selection``: ours is keyed by what no measure is called."""
+    return "" if measure.kind == "selection" else measure.name
+
+
+def draw(exact: ExactCells, planned: Plan) -> tuple[dict[str, pa.Array], dict[str, Integers]]:
+    """Noise on every cell; with private cells, on those only whose noisy count of persons reaches the threshold."""
+    groups, values = exact.groups, exact.values
+    drawn: dict[str, Integers] = {}
+    if planned.selection is not None and planned.threshold is not None:
+        count = noise.add_noise(values[_key(planned.selection)], planned.selection.noise)
+        shown = count >= planned.threshold
+        groups = {name: array.filter(pa.array(shown)) for name, array in groups.items()}
+        values = {name: array[shown] for name, array in values.items()}
+        drawn[_key(planned.selection)] = count[shown]
+    for measure in planned.measures:
+        if _key(measure) not in drawn:
+            drawn[_key(measure)] = noise.add_noise(values[_key(measure)], measure.noise)
+    return groups, drawn
+
+
+def _public(stage: DpTable, planned: Plan, dims: tuple[Dimension, ...], cells: int) -> dict[str, Any]:
+    return {
+        "stage": "dp_table",
+        "guarantee": "(epsilon, delta)-differential privacy for each person, all rows of a person key together",
+        **planned.as_dict(),
+        "cells": stage.cells,
+        "cells_published": cells,
+        "group_by": [_described(dimension) for dimension in dims],
+        "clipped_at_zero": [m.name for m in planned.measures if output.clipped_at_zero(stage, m)],
+        "notes": _notes(stage),
+    }
+
+
+def _described(dimension: Dimension) -> dict[str, Any]:
+    given = dimension.group.model_dump(mode="json", include={"column", "bucket", "time_zone", "level", "start", "end"})
+    size = None if dimension.domain is None else len(dimension.domain)
+    return {"name": dimension.name, "type": dimension.type, "declared_values": size, **given}
+
+
+def _notes(stage: DpTable) -> list[str]:
+    notes = [
+        "Intervals cover the noise with a chance of 95 %; they do not cover what bounding and clamping left out.",
+        "Rows without a group value, and rows outside the declared values, are left out.",
+    ]
+    if any(measure.kind == "sum" for measure in stage.measures):
+        notes.append("Amounts are clamped to the declared bounds; a missing amount adds nothing to its sum.")
+    if stage.cells == "private":
+        notes.append("A cell that is absent is empty, or held by few persons: the table does not tell which.")
+    return notes
+
+
+def _internal(shaped: Shaped, bounded: Bounded, exact: ExactCells, published: int) -> dict[str, Any]:
+    return {
+        "rows": shaped.rows_in,
+        "rows_without_group": shaped.rows_without_group,
+        "rows_outside_domain": shaped.rows_in - shaped.rows_without_group - bounded.rows_before,
+        "amounts_missing": list(shaped.amounts_missing),
+        "persons": bounded.persons,
+        "rows_before_bounding": bounded.rows_before,
+        "rows_after_bounding": bounded.rows_after,
+        "person_cells_before_bounding": bounded.person_cells_before,
+        "person_cells_after_bounding": bounded.person_cells_after,
+        "cells_with_data": exact.with_data,
+        "cells_published": published,
+    }

@@ -1,0 +1,79 @@
+"""Errors of the engine. Each says what happened, where, and who must act; none carries a value of a person."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+Actor = Literal["you", "us", "nobody"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and where: a JSON pointer into a recipe, or a line and a column of a file.
+
+    ``shape`` describes a value without giving it away: ``9`` for a digit, ``A`` for a letter, other signs as they are.
+    """
+
+    code: str
+    message: str
+    pointer: str | None = None
+    line: int | None = None
+    column: str | None = None
+    shape: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+class AnonymizeError(Exception):
+    """Base of all errors the engine raises on purpose.
+
+    ``code`` is stable and documented, ``who`` names who must act, ``exit_status`` is that of the command line.
+    """
+
+    code: ClassVar[str] = "engine_error"
+    exit_status: ClassVar[int] = 2
+    who: Actor = "you"
+
+    def __init__(self, message: str, *, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.problems = problems
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "message": self.message,
+            "who": self.who,
+            "problems": [problem.as_dict() for problem in self.problems],
+        }
+
+
+class RecipeError(AnonymizeError):
+    """The recipe cannot be run as written; nothing was read and nothing was spent."""
+
+    code = "invalid_recipe"
+
+
+class InputError(AnonymizeError):
+    """The input file or table cannot be used as it is."""
+
+    code = "invalid_input"
+
+
+class PrivacyNotMet(AnonymizeError):
+    """The privacy that the recipe asks for cannot be reached on this input, or a check of the output failed.
+
+    No artefact exists after this error.
+    """
+
+    code = "privacy_not_met"
+    exit_status = 3
+
+
+class BudgetRefused(AnonymizeError):
+    """The privacy budget does not allow this release; no noise was drawn."""
+
+    code = "budget_refused"
+    exit_status = 3

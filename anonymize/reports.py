@@ -1,0 +1,157 @@
+"""The report of a run: what was done, what it promises, what was measured; as JSON and in words.
+
+Two halves. ``public`` goes out with the release. ``internal`` is for the officer and the steward: exact counts of the
+input live there alone, because beside noisy figures they would undo the noise (TRAPS.md 13).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+from anonymize.recipe import DpTable, KAnonymity, Recipe
+
+_LIBRARIES = ("duckdb", "narwhals", "pandas", "numpy", "pyarrow", "diffprivlib", "opendp")
+
+
+def libraries() -> dict[str, str]:
+    """Versions of the libraries that the result depends on."""
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+def column_type(kind: pa.DataType) -> str:
+    """The engine's word for an Arrow type: integer, decimal, number, text, boolean, date, timestamp or timestamptz."""
+    if pt.is_boolean(kind):
+        return "boolean"
+    if pt.is_integer(kind):
+        return "integer"
+    if pt.is_decimal(kind):
+        return "decimal"
+    if pt.is_floating(kind):
+        return "number"
+    if pt.is_date(kind):
+        return "date"
+    if pt.is_timestamp(kind):
+        return "timestamp" if kind.tz is None else "timestamptz"
+    return "text"
+
+
+def described(recipe: Recipe, schema: pa.Schema) -> list[dict[str, Any]]:
+    """Name, type, role and meaning of each column of a microdata artefact."""
+    return [
+        {
+            "name": field.name,
+            "type": column_type(field.type),
+            "role": recipe.columns[field.name].role.value,
+            "title": recipe.columns[field.name].title or field.name,
+            "description": recipe.columns[field.name].description,
+        }
+        for field in schema
+    ]
+
+
+def k_anonymity_promise(stage: KAnonymity, smallest: int, quasi: list[str], by_person: bool) -> dict[str, Any]:
+    unit = "persons" if by_person else "rows, each taken to be one person"
+    return {
+        "family": "k_anonymity",
+        "k": stage.k,
+        "measured_k": smallest,
+        "unit": unit,
+        "quasi_identifiers": quasi,
+        "sentence": (
+            f"By the columns {', '.join(quasi)}, every row looks the same as those of at least {smallest} different "
+            f"{'people' if by_person else 'rows'}."
+        ),
+        "limits": (
+            "This stops linking through the named columns, once. It does not compose with other releases about the same "
+            "people, and says nothing about what a group of people have in common."
+        ),
+    }
+
+
+def dp_promise(stage: DpTable) -> dict[str, Any]:
+    epsilon, delta = format(stage.epsilon, "f"), format(stage.delta, "f")
+    return {
+        "family": "differential_privacy",
+        "unit": "person",
+        "epsilon": epsilon,
+        "delta": delta,
+        "sentence": (
+            "Whether any one person is in the data or not, every number here would have come out almost as likely: "
+            f"no one can learn from it, beyond a small bounded chance, what a single person did (ε = {epsilon})."
+        ),
+        "formal": f"({epsilon}, {delta})-differential privacy, neighbours differ in all rows of one person",
+        "max_cells_per_person": stage.max_cells_per_person,
+        "max_rows_per_cell": stage.max_rows_per_cell,
+    }
+
+
+def titled(recipe: Recipe, column: dict[str, Any]) -> dict[str, Any]:
+    """A column of a DP table with the title and description that the recipe gives to the column it comes from."""
+    source = recipe.columns.get(column.get("column", column["name"]))
+    own = {"title": source.title, "description": source.description} if source else {}
+    return {"title": own.get("title") or column["name"], "description": own.get("description", ""), **column}
+
+
+def nothing_personal(columns: list[str]) -> dict[str, Any]:
+    return {
+        "family": "none",
+        "unit": "none",
+        "sentence": "These data are not about people. They were scanned for personal values and cleared by an officer as they are.",
+        "columns": columns,
+    }
+
+
+def build(
+    recipe: Recipe, *, sha256: str, bytes: int, rows: int, columns: list[dict[str, Any]], guarantee: dict[str, Any],
+    treatment: tuple[str, ...], counts: dict[str, int], public: dict[str, Any], internal: dict[str, Any],
+) -> dict[str, Any]:
+    """The report as a JSON document (see docs/reference/report.md)."""
+    return {
+        "report": 1,
+        "title": recipe.title,
+        "recipe_sha256": recipe.sha256(),
+        "artefact": {"sha256": sha256, "bytes": bytes, "rows": rows, "columns": columns},
+        "guarantee": guarantee,
+        "public": {**public, "treatment": [*treatment, *public.get("treatment", [])], "libraries": libraries()},
+        "internal": {**internal, "input": counts},
+    }
+
+
+def to_markdown(report: dict[str, Any]) -> str:
+    """The report for reading: the promise first, then the figures."""
+    guarantee, done = report["guarantee"], report["artefact"]
+    lines = [f"# {report['title']}", "", guarantee["sentence"], ""]
+    if "limits" in guarantee:
+        lines += [guarantee["limits"], ""]
+    lines += [
+        f"- rows published: {done['rows']}",
+        f"- SHA-256 of data.parquet: `{done['sha256']}`",
+        f"- SHA-256 of the recipe: `{report['recipe_sha256']}`",
+        "",
+        "| column | type | role | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {_cell(c['name'])} | {c['type']} | {c.get('role', '')} | {_cell(c.get('description') or c.get('title', ''))} |"
+        for c in done["columns"]
+    ]
+    for half, title in (("public", "What was done and measured (may be published)"), ("internal", "For the officer only (not private)")):
+        lines += ["", f"## {title}", ""]
+        for key, value in report[half].items():
+            lines += [f"- **{key.replace('_', ' ')}**: {_words(value)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return " ".join(value) or "–"
+    return f"`{json.dumps(value, ensure_ascii=False)}`" if isinstance(value, (dict, list)) else str(value)

@@ -1,0 +1,49 @@
+"""What a class gives away about a sensitive column even when nobody in it can be told apart (TRAPS.md 26)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.integer[Any]]
+
+
+def homogeneity(classes: Integers, sensitive: Integers, persons: Integers | None = None) -> dict[str, float | int]:
+    """``classes``, ``sensitive``, ``persons``: (row,) codes. A person counts once for each value they have in a class.
+
+    ``least_distinct``: fewest values in a class (distinct l). ``least_entropy``: smallest exp(-Σ q ln q), at least 1 (entropy
+    l). ``records_homogeneous``: share of persons in classes with one value. ``likeliest``: mean over persons of the largest
+    q of their class, what an attacker who guesses the commonest value gets right; ``likeliest_whole`` the same for the whole
+    table as one class. ``skew_max``, ``skew_mean``: distance ½Σ|q - p| of a class from the whole, in [0, 1] (the t of
+    t-closeness with equal distance). ``gain_max``: largest (q - p)/p, at least 0 (the β of β-likeness).
+    Machanavajjhala et al. 2007; Li et al. 2007; Cao & Karras 2012. All 0 for an empty table.
+    """
+    if not len(classes):
+        return dict.fromkeys(_NAMES, 0)
+    who = np.arange(len(classes)) if persons is None else persons
+    incidence = np.unique(np.column_stack([classes, sensitive, who]), axis=0)
+    pairs, held = np.unique(incidence[:, :2], axis=0, return_counts=True)
+    names, of = np.unique(pairs[:, 0], return_inverse=True)  # (pair,) → class
+    value_names, value = np.unique(pairs[:, 1], return_inverse=True)
+    sizes = np.bincount(of, weights=held)
+    p = np.bincount(value, weights=held, minlength=len(value_names)) / held.sum()
+    q = held / sizes[of]
+    distinct = np.bincount(of)
+    entropy = np.exp(np.bincount(of, weights=-q * np.log(q)))
+    largest = np.zeros(len(names))
+    np.maximum.at(largest, of, q)
+    # ½Σ|q - p| = Σ of (q - p) where q is larger; values that the class lacks have q = 0 and add nothing to it
+    skew = np.bincount(of, weights=np.maximum(q - p[value], 0))
+    share = sizes / sizes.sum()
+    figures = (
+        int(distinct.min()), float(entropy.min()), float(share[distinct == 1].sum()), float(share @ largest), float(p.max()),
+        float(skew.max()), float(share @ skew), float(max((q / p[value]).max() - 1, 0.0)),
+    )  # fmt: skip
+    return {name: round(figure, 9) for name, figure in zip(_NAMES, figures, strict=True)}
+
+
+_NAMES = (
+    "least_distinct", "least_entropy", "records_homogeneous", "likeliest", "likeliest_whole", "skew_max", "skew_mean", "gain_max",
+)  # fmt: skip

@@ -1,0 +1,168 @@
+"""What happens to rows one at a time, before any protection: choosing columns, deriving, filtering, missing keys.
+
+Each step looks at a single row and at nothing else, so it neither weakens nor borrows from the stage that protects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import narwhals as nw
+import pyarrow as pa
+import pyarrow.types as pt
+
+from anonymize.errors import InputError, Problem, RecipeError
+from anonymize.recipe import Derive, KeepRows, Recipe, Role
+from anonymize.tables.base import Frame, TableEngine
+
+DERIVED_PLACES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rows ready for the protecting stage, and what was done to get there.
+
+    ``treatment`` holds sentences without counts, fit for the public; ``counts`` is for the officer alone.
+    """
+
+    frame: Frame
+    schema: pa.Schema
+    treatment: tuple[str, ...]
+    counts: dict[str, int]
+
+
+def prepare(engine: TableEngine, frame: Frame, recipe: Recipe) -> Prepared:
+    """Apply the recipe's columns and row stages.
+
+    Raises:
+        RecipeError: a column is missing or not of the kind a stage needs.
+        InputError: rows without a person key, and the recipe does not say to drop them.
+    """
+    schema = engine.schema(frame)
+    _check_columns(recipe, schema)
+    counts = {"rows_read": engine.rows(frame)}
+    treatment: list[str] = []
+    frame = frame.select(*_wanted(recipe, schema))
+    for number, stage in enumerate(recipe.row_stages):
+        pointer = f"/stages/{number}"
+        frame = _derive(engine, frame, stage, pointer) if isinstance(stage, Derive) else _keep(engine, frame, stage, pointer)
+        treatment.append(_say(stage))
+    frame = engine.persist(frame) if recipe.row_stages else frame
+    if recipe.person_key is not None:
+        frame, missing = _with_keys(engine, frame, recipe)
+        counts["rows_without_person"] = missing
+        if recipe.missing_person_key == "drop":
+            treatment.append("Rows that name no person were left out.")
+    frame = frame.select(*[name for name in engine.schema(frame).names if name not in _only_inputs(recipe)])
+    counts["rows_used"] = engine.rows(frame)
+    return Prepared(frame, engine.schema(frame), tuple(treatment), counts)
+
+
+def _check_columns(recipe: Recipe, schema: pa.Schema) -> None:
+    derived = {stage.name for stage in recipe.row_stages if isinstance(stage, Derive)}
+    present = set(schema.names)
+    problems = [
+        Problem("unknown_column", f"the input has no column {name!r}", pointer=f"/columns/{name}")
+        for name in recipe.columns
+        if name not in present | derived
+    ]
+    if recipe.person_key is not None and recipe.person_key not in present:
+        problems.append(Problem("unknown_column", f"the input has no column {recipe.person_key!r}", pointer="/person_key"))
+    problems += [
+        Problem("column_exists", f"the input already has a column {name!r}", pointer="/stages") for name in sorted(derived & present)
+    ]
+    for number, stage in enumerate(recipe.row_stages):
+        for name in stage.product if isinstance(stage, Derive) else (stage.column,):
+            if name not in present | derived:
+                problems.append(Problem("unknown_column", f"the input has no column {name!r}", pointer=f"/stages/{number}"))
+    if problems:
+        raise RecipeError(problems[0].message, problems=tuple(problems))
+
+
+def _inputs(recipe: Recipe) -> set[str]:
+    names: set[str] = set()
+    for stage in recipe.row_stages:
+        names |= set(stage.product) if isinstance(stage, Derive) else {stage.column}
+    return names
+
+
+def _wanted(recipe: Recipe, schema: pa.Schema) -> list[str]:
+    """The columns that may be looked at: those the recipe names (direct identifiers never), and what stages compute from."""
+    named = {name for name, column in recipe.columns.items() if column.role is not Role.DIRECT_IDENTIFIER}
+    wanted = named | _inputs(recipe) | ({recipe.person_key} if recipe.person_key else set())
+    return [name for name in schema.names if name in wanted]
+
+
+def _only_inputs(recipe: Recipe) -> set[str]:
+    """Columns that row stages needed and that the recipe does not name: they go no further."""
+    named = {name for name, column in recipe.columns.items() if column.role is not Role.DIRECT_IDENTIFIER}
+    return _inputs(recipe) - named - ({recipe.person_key} if recipe.person_key else set())
+
+
+def is_numeric(kind: pa.DataType) -> bool:
+    return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind))
+
+
+def _numeric(engine: TableEngine, frame: Frame, name: str, pointer: str) -> None:
+    if not is_numeric(engine.schema(frame).field(name).type):
+        message = f"column {name!r} is not numeric"
+        raise RecipeError(message, problems=(Problem("not_numeric", message, pointer=pointer),))
+
+
+def _derive(engine: TableEngine, frame: Frame, stage: Derive, pointer: str) -> Frame:
+    for name in stage.product:
+        _numeric(engine, frame, name, pointer)
+    # 38 digits hold 18 before and 6 after the point of each factor; what does not fit makes the engine refuse.
+    exact = nw.Decimal(18, DERIVED_PLACES)
+    product = nw.col(stage.product[0]).cast(exact)
+    for name in stage.product[1:]:
+        product = (product * nw.col(name).cast(exact)).cast(exact)
+    return frame.with_columns(product.alias(stage.name))
+
+
+def _keep(engine: TableEngine, frame: Frame, stage: KeepRows, pointer: str) -> Frame:
+    if stage.values is not None:
+        return frame.filter(nw.col(stage.column).cast(nw.String).is_in(list(stage.values)))
+    _numeric(engine, frame, stage.column, pointer)
+    column = nw.col(stage.column)
+    if stage.at_least is not None:
+        frame = frame.filter(column >= _literal(stage.at_least))
+    if stage.at_most is not None:
+        frame = frame.filter(column <= _literal(stage.at_most))
+    return frame
+
+
+def _literal(number: Decimal) -> nw.Expr:
+    return nw.lit(number) if number % 1 else nw.lit(int(number))
+
+
+def _say(stage: Derive | KeepRows) -> str:
+    if isinstance(stage, Derive):
+        return f"{stage.name} is computed row by row as {' × '.join(stage.product)}."
+    if stage.values is not None:
+        return f"Only rows in which {stage.column} is one of {len(stage.values)} listed values were used."
+    bounds = [f"at least {stage.at_least}" if stage.at_least is not None else "", f"at most {stage.at_most}" if stage.at_most is not None else ""]
+    return f"Only rows in which {stage.column} is {' and '.join(b for b in bounds if b)} were used."
+
+
+def _with_keys(engine: TableEngine, frame: Frame, recipe: Recipe) -> tuple[Frame, int]:
+    """Rows whose person key is there, and how many are not. Null, NaN and blank text all mean: nobody is named."""
+    if recipe.person_key is None:
+        raise RecipeError("the recipe names no person key")
+    key = nw.col(recipe.person_key)
+    kind = engine.schema(frame).field(recipe.person_key).type
+    named = ~key.is_null()
+    if pt.is_floating(kind):
+        named = named & ~key.is_nan()
+    elif pt.is_string(kind) or pt.is_large_string(kind):
+        named = named & (key.str.strip_chars() != "")
+    kept = frame.filter(named)
+    missing = engine.rows(frame) - engine.rows(kept)
+    if missing and recipe.missing_person_key == "refuse":
+        raise InputError(
+            "some rows have no person key, so nothing would protect the people behind them; complete the key, or say "
+            "in the recipe that such rows are to be left out: \"missing_person_key\": \"drop\"",
+            problems=(Problem("missing_person_key", f"{missing} rows have no person key", column=recipe.person_key),),
+        )
+    return kept, missing

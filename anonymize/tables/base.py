@@ -1,0 +1,126 @@
+"""What the engine asks of the place where rows live. Only the adapters beside this file know which one it is.
+
+Frames are narwhals ``LazyFrame``\\ s: relational work is written once, as narwhals expressions. Column names are a
+user's and are only ever used through expression objects, never pasted into a query text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+
+import narwhals as nw
+
+from anonymize.errors import InputError
+from anonymize.recipe import Bucket
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Frame: TypeAlias = nw.LazyFrame[Any]
+
+ORDER_BITS = 60  # of the SHA-256 in a random order: fits an int64, ties among 10^6 rows have a chance of 4·10^-7
+SALT_BYTES = 16
+PLACES = 9  # decimal places that whole units are computed from
+NO_PARQUET = "there is no readable Parquet file at the place given"
+
+
+class TableEngine(Protocol):
+    """Holds tables and runs narwhals expressions on them.
+
+    Collected frames have pandas' Arrow dtypes (``int64[pyarrow]``, ``decimal128…``): nulls are ``NA`` in every type,
+    and integers and decimals stay exact. Row order carries no meaning except after an explicit sort.
+    """
+
+    def scan_parquet(self, path: Path) -> Frame:
+        """The rows of a Parquet file; nothing is read yet. Raises InputError when there is no such readable file."""
+        ...
+
+    def from_pandas(self, frame: pd.DataFrame) -> Frame:
+        """The rows of a DataFrame, its index left out; NaN in a float column becomes null."""
+        ...
+
+    def persist(self, frame: Frame) -> Frame:
+        """Compute once and keep, so that what was chosen at random is not chosen again on the next reading.
+
+        Does not keep row order.
+        """
+        ...
+
+    def with_row_number(self, frame: Frame, name: str) -> Frame:
+        """Add an int64 column ``name`` that numbers the rows, each once. Persisted: the numbers stay."""
+        ...
+
+    def with_random_order(self, frame: Frame, name: str, by: Sequence[str]) -> Frame:
+        """Add an int64 column ``name`` in [0, 2^60): a keyed hash of the columns ``by``, for choosing at random.
+
+        SHA-256 of a fresh secret 128-bit salt and an unambiguous encoding of the values: equal ``by``, equal number
+        within one call; two calls have nothing to do with each other. Whoever lacks the salt cannot tell the order
+        from a uniformly random one.
+        """
+        ...
+
+    def with_time_bucket(self, frame: Frame, column: str, name: str, *, bucket: Bucket, time_zone: str) -> Frame:
+        """Add ``name``: the bucket of local time that a date or timestamp falls in; null stays null.
+
+        A timestamp with a zone is converted to ``time_zone`` (IANA); one without, and a date, are local already.
+        Types: hour → timestamp without zone; day, week (its Monday), month, quarter, year → date, the first day;
+        hour_of_day (0-23) and day_of_week (1 Monday - 7 Sunday, ISO 8601) → int64.
+        """
+        ...
+
+    def with_whole_units(
+        self, frame: Frame, column: str, name: str, *, lower: int, upper: int, unit: Decimal
+    ) -> Frame:
+        """Add int64 ``name``: a numeric column counted in ``unit``, rounded half to even, within [lower, upper].
+
+        ``lower`` and ``upper`` count units; together with ``unit`` they stay within ±10^15, ``unit`` has at most nine
+        decimal places (:data:`PLACES`). Exact for integers and decimals of up to nine places; a float is taken for
+        the shortest decimal that names it. Null, NaN and infinities give null.
+        """
+        ...
+
+    def collect(self, frame: Frame) -> pd.DataFrame:
+        """All rows, in memory; in the frame's order when it ends in a sort."""
+        ...
+
+    def rows(self, frame: Frame) -> int:
+        """The exact number of rows."""
+        ...
+
+    def schema(self, frame: Frame) -> pa.Schema:
+        """Arrow schema of the frame, also when it has no rows."""
+        ...
+
+    def batches(self, frame: Frame, size: int) -> Iterator[pa.RecordBatch]:
+        """The rows in frame order, at most ``size`` at a time, in bounded memory.
+
+        Exhaust or close the iterator before asking the same engine anything else.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of all tables. May be called twice."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def refuse_taken(frame: Frame, name: str) -> None:
+    """A new column may not shadow one of the user's; names that differ only in case are one name to DuckDB."""
+    if name.casefold() in {column.casefold() for column in frame.collect_schema().names()}:
+        raise InputError(f"the table already has a column {name!r}, a name that the engine needs: rename it")
+
+
+def refuse_lookalikes(names: Sequence[str]) -> None:
+    """Raise when two columns have the same name but for case: no engine here could tell them apart reliably."""
+    if len({name.casefold() for name in names}) != len(names):
+        raise InputError("two columns have the same name, or differ only in upper and lower case: rename one")

@@ -1,0 +1,237 @@
+"""Rows in DuckDB: out of core, all cores, no server. The default."""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import narwhals as nw
+import pandas as pd
+import pyarrow as pa
+from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression, SQLExpression, StarExpression
+
+from anonymize.errors import AnonymizeError, InputError
+from anonymize.randomness import secret_bytes
+from anonymize.recipe import Bucket
+from anonymize.tables.base import NO_PARQUET, ORDER_BITS, PLACES, SALT_BYTES, Frame, refuse_lookalikes, refuse_taken
+
+
+class DuckEngine:
+    """A private in-memory DuckDB that spills to ``temp_directory``, and nowhere when that is None.
+
+    ``memory_limit`` is DuckDB's own form, such as ``1GB``; ``threads`` None takes all cores.
+    No extension is ever downloaded or loaded from disk. What it spills is not encrypted (DuckDB does that only with
+    an extension): give it a scratch folder that its owner removes, also after a worker was killed.
+    """
+
+    def __init__(
+        self, memory_limit: str = "1GB", temp_directory: Path | None = None, threads: int | None = None
+    ) -> None:
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "preserve_insertion_order": "false",
+            "autoload_known_extensions": "false",
+            "autoinstall_known_extensions": "false",
+            "temp_directory": "" if temp_directory is None else str(temp_directory),
+        }
+        if threads is not None:
+            settings["threads"] = str(threads)
+        self._connection = duckdb.connect(":memory:", config=settings)
+        self._connection.execute("SET enable_progress_bar = false")  # it would write into a command's output
+        self._connection.execute("SET TimeZone = 'UTC'")  # a cast must not depend on where a worker runs
+
+    def scan_parquet(self, path: Path) -> Frame:
+        try:
+            if not path.is_file():
+                raise InputError(NO_PARQUET)
+            return self._frame(self._connection.read_parquet(_literally(path)))
+        except duckdb.Error:
+            raise InputError(NO_PARQUET) from None
+
+    def from_pandas(self, frame: pd.DataFrame) -> Frame:
+        refuse_lookalikes([str(name) for name in frame.columns])
+        return self._frame(self._connection.from_arrow(pa.Table.from_pandas(frame, preserve_index=False)))
+
+    def persist(self, frame: Frame) -> Frame:
+        return self._frame(self._keep(_relation(frame)))
+
+    def with_row_number(self, frame: Frame, name: str) -> Frame:
+        refuse_taken(frame, name)
+        number = SQLExpression("row_number() OVER ()").cast("BIGINT").alias(name)
+        return self._frame(self._keep(_relation(frame).select(StarExpression(), number)))
+
+    def with_random_order(self, frame: Frame, name: str, by: Sequence[str]) -> Frame:
+        refuse_taken(frame, name)
+        salted = [ConstantExpression(secret_bytes(SALT_BYTES).hex()), *(_unambiguous(column) for column in by)]
+        digest = FunctionExpression("sha256", FunctionExpression("concat", *salted))
+        head = FunctionExpression("left", digest, ConstantExpression(ORDER_BITS // 4))
+        number = FunctionExpression("concat", ConstantExpression("0x"), head).cast("BIGINT")
+        return self._frame(_relation(frame).select(StarExpression(), number.alias(name)))
+
+    def with_time_bucket(self, frame: Frame, column: str, name: str, *, bucket: Bucket, time_zone: str) -> Frame:
+        refuse_taken(frame, name)
+        local: Expression = ColumnExpression(column)
+        if _zone(frame, column):
+            local = FunctionExpression("timezone", ConstantExpression(time_zone), local)
+        value = _bucketed(local.cast("TIMESTAMP"), bucket)
+        return self._frame(_relation(frame).select(StarExpression(), value.alias(name)))
+
+    def with_whole_units(
+        self, frame: Frame, column: str, name: str, *, lower: int, upper: int, unit: Decimal
+    ) -> Frame:
+        refuse_taken(frame, name)
+        is_float = frame.collect_schema()[column].is_float()
+        value = _whole_units(column, is_float=is_float, lower=lower, upper=upper, unit=unit)
+        return self._frame(_relation(frame).select(StarExpression(), value.alias(name)))
+
+    def collect(self, frame: Frame) -> pd.DataFrame:
+        with _no_values_told():
+            rows: pd.DataFrame = _relation(frame).to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)
+        return rows
+
+    def rows(self, frame: Frame) -> int:
+        with _no_values_told():
+            counted = _relation(frame).aggregate([FunctionExpression("count", ConstantExpression(1))])
+            return int(counted.fetchall()[0][0])
+
+    def schema(self, frame: Frame) -> pa.Schema:
+        return _relation(frame).limit(0).to_arrow_table().schema
+
+    def batches(self, frame: Frame, size: int) -> Iterator[pa.RecordBatch]:
+        with _no_values_told():
+            reader = _relation(frame).to_arrow_reader(size)
+            try:
+                yield from reader
+            finally:
+                reader.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keep(self, relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        name = f"kept_{uuid.uuid4().hex}"  # our own name, never a user's
+        with _no_values_told():
+            relation.create(name)
+        return self._connection.table(name)
+
+    @staticmethod
+    def _frame(relation: duckdb.DuckDBPyRelation) -> Frame:
+        return nw.from_native(relation).lazy()
+
+
+@contextmanager
+def _no_values_told() -> Iterator[None]:
+    """DuckDB's messages quote values ("could not convert …"): only their kind may leave."""
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException) as error:
+        failure = AnonymizeError(f"the table engine could not finish: {type(error).__name__}")
+        failure.who = "us"
+        raise failure from None
+
+
+def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:
+    native: Any = frame.to_native()
+    if not isinstance(native, duckdb.DuckDBPyRelation):
+        raise TypeError("this frame belongs to another table engine")
+    return native
+
+
+def _zone(frame: Frame, column: str) -> str | None:
+    dtype = frame.collect_schema()[column]
+    return dtype.time_zone if isinstance(dtype, nw.Datetime) else None
+
+
+def _bucketed(local: Expression, bucket: Bucket) -> Expression:
+    if bucket == "hour_of_day":
+        return FunctionExpression("hour", local).cast("BIGINT")
+    if bucket == "day_of_week":
+        return FunctionExpression("isodow", local).cast("BIGINT")
+    start = FunctionExpression("date_trunc", ConstantExpression(bucket), local)
+    return start.cast("TIMESTAMP" if bucket == "hour" else "DATE")
+
+
+def _whole_units(column: str, *, is_float: bool, lower: int, upper: int, unit: Decimal) -> Expression:
+    """Integer arithmetic on billionths; the rough comparison first keeps every cast within its range."""
+    value = ColumnExpression(column)
+    rough = value.cast("DOUBLE")
+    below, beyond = _outward(lower * unit, upper * unit)
+    wide = max(-below, beyond) > _NARROW
+    kind = "HUGEINT" if wide else "BIGINT"
+    billionths = _exact_billionths(value, is_float=is_float) if wide else _call("round", rough * _constant(1e9))
+    units = _half_even(billionths.cast(kind), lower, int(unit * 10**PLACES), kind)
+    clamped = _call("least", _call("greatest", units, _number(lower, kind)), _number(upper, kind))
+    finite = _call("isfinite", rough) if is_float else rough.isnotnull()
+    return (
+        duckdb.CaseExpression(rough.isnull() | ~finite, _constant(None))
+        .when(rough <= _constant(below), _number(lower, kind))
+        .when(rough >= _constant(beyond), _number(upper, kind))
+        .otherwise(clamped)
+        .cast("BIGINT")
+    )
+
+
+_NARROW = 2e6  # a double this small names any nine decimal places: its error is below a quarter of a billionth
+
+
+def _exact_billionths(value: Expression, *, is_float: bool) -> Expression:
+    """In 128 bits, through text where it is a float; some thirty times slower than by doubles."""
+    exact = (value.cast("VARCHAR") if is_float else value).cast("DECIMAL(25,9)")
+    return exact * _number(10**PLACES, "HUGEINT")
+
+
+def _half_even(billionths: Expression, lower: int, step: int, kind: str) -> Expression:
+    """``billionths`` in steps, rounded half to even; counted from ``lower``, so that no remainder is negative."""
+    steps = _number(step, kind)
+    above = billionths - _number(lower * step, kind)
+    whole, rest = _call("//", above, steps), above % steps
+    odd = _call("abs", whole + _number(lower, kind)) % _number(2, kind)
+    up = (rest + rest > steps) | ((rest + rest == steps) & (odd == _number(1, kind)))
+    rounded = duckdb.CaseExpression(up, _number(1, kind)).otherwise(_number(0, kind))
+    return whole + _number(lower, kind) + rounded
+
+
+def _outward(lower: Decimal, upper: Decimal) -> tuple[float, float]:
+    """Floats strictly outside [lower, upper]: whatever lies beyond them is surely beyond the bounds."""
+    return math.nextafter(float(lower) - 1, -math.inf), math.nextafter(float(upper) + 1, math.inf)
+
+
+def _number(number: int, kind: str) -> Expression:
+    return ConstantExpression(number).cast(kind)
+
+
+def _constant(value: float | None) -> Expression:
+    return ConstantExpression(value)
+
+
+def _call(name: str, *arguments: Expression) -> Expression:
+    return FunctionExpression(name, *arguments)
+
+
+def _literally(path: Path) -> str:
+    """The path with its ``*``, ``?`` and ``[`` escaped: DuckDB would take it for a pattern and read other files."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def _unambiguous(column: str) -> Expression:
+    """``length:text`` of a value, ``-`` for null: no two lists of values are written the same way."""
+    text = ColumnExpression(column).cast("VARCHAR")
+    length = FunctionExpression("length", text).cast("VARCHAR")
+    written = FunctionExpression("concat", length, ConstantExpression(":"), text)
+    return duckdb.CaseExpression(text.isnull(), ConstantExpression("-")).otherwise(written)

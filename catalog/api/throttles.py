@@ -1,0 +1,108 @@
+"""How often one caller may ask: a fixed window per minute (or hour, day), counted in Django's default cache.
+
+Counting costs the same however many requests there were, and the counters never meet the database. With several web
+processes, CACHE_URL should point at a shared cache; otherwise each process counts for itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from catalog.people.attempts import count, count_attempt, rate
+
+if TYPE_CHECKING:  # the settings name this module, so it is loaded while rest_framework.views still is
+    from rest_framework.views import APIView
+
+__all__ = ["AnonymousThrottle", "LoginThrottle", "UserThrottle", "Window", "address", "count_attempt", "rate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where a caller stands: requests allowed, requests left, seconds until the count starts again."""
+
+    limit: int
+    remaining: int
+    reset: int
+
+    def headers(self) -> dict[str, str]:
+        """The RateLimit header fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers-06)."""
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.reset),
+        }
+
+
+class WindowThrottle(BaseThrottle):
+    """Counts the callers that :meth:`ident` names; leaves the others alone."""
+
+    scope: ClassVar[str]
+
+    def ident(self, request: Request) -> str | None:
+        raise TypeError("a throttle names its callers")
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        ident = self.ident(request)
+        if ident is None:
+            return True
+        limit, seconds = rate(self.scope)
+        now = time.time()
+        self.reset = max(1, int(seconds - now % seconds))
+        so_far = count(self.scope, ident, now=now, seconds=seconds)
+        window = Window(limit, max(0, limit - so_far), self.reset)
+        request._request.rate_limit = window  # type: ignore[attr-defined]
+        return so_far <= limit
+
+    def wait(self) -> float:
+        return self.reset
+
+
+class AnonymousThrottle(WindowThrottle):
+    """Callers that nobody knows, by network address."""
+
+    scope = "anonymous"
+
+    def ident(self, request: Request) -> str | None:
+        known = request.user is not None and request.user.is_authenticated
+        return None if known else address(request)
+
+
+class UserThrottle(WindowThrottle):
+    """Known callers, by user: more keys do not give more requests."""
+
+    scope = "user"
+
+    def ident(self, request: Request) -> str | None:
+        known = request.user is not None and request.user.is_authenticated
+        return str(request.user.pk) if known else None
+
+
+class LoginThrottle(WindowThrottle):
+    """Attempts to log in, by network address."""
+
+    scope = "login"
+
+    def ident(self, request: Request) -> str | None:
+        return address(request) if request.method == "POST" else None
+
+
+def address(request: Request) -> str:
+    """The caller's address; for IPv6 its /64, which one household or server has to itself.
+
+    X-Forwarded-For is believed only as far as API_TRUSTED_PROXIES says, since anybody can send one.
+    """
+    proxies: int = getattr(settings, "API_TRUSTED_PROXIES", 0)
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    text = hops[-min(proxies, len(hops))] if proxies > 0 and hops else str(request.META.get("REMOTE_ADDR", ""))
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    return str(ipaddress.ip_network(f"{text}/64", strict=False)) if parsed.version == 6 else text

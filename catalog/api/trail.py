@@ -1,0 +1,117 @@
+"""Reading the trail over the API: search it, take it away, and have it verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from catalog.api import pagination
+from catalog.api.renderers import to_json
+from catalog.api.views import ApiView
+from catalog.audit import services
+from catalog.audit.models import TrailEntry
+from catalog.people.policies import check_can_read_trail
+
+FILTERS = {"action": "action", "actor": "actor_name", "subject_type": "subject_type", "subject_id": "subject_id"}
+
+
+class TrailEntrySerializer(serializers.Serializer[Any]):
+    seq = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    actor_id = serializers.IntegerField(allow_null=True)
+    actor = serializers.CharField()
+    action = serializers.CharField()
+    subject_type = serializers.CharField()
+    subject_id = serializers.CharField()
+    detail = serializers.DictField()
+    previous_hash = serializers.CharField()
+    entry_hash = serializers.CharField()
+
+
+class TrailPageSerializer(serializers.Serializer[Any]):
+    results = TrailEntrySerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    total = serializers.IntegerField(required=False)
+
+
+class VerificationSerializer(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    entries = serializers.IntegerField()
+    checkpoints = serializers.IntegerField()
+    first_bad_seq = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+
+
+def shown(entry: TrailEntry) -> dict[str, Any]:
+    """An entry as the API shows it: all that its hash covers, so that anybody can check it."""
+    return {
+        "seq": entry.seq,
+        "at": entry.at,
+        "actor_id": entry.actor_id,
+        "actor": entry.actor_name,
+        "action": entry.action,
+        "subject_type": entry.subject_type,
+        "subject_id": entry.subject_id,
+        "detail": entry.detail,
+        "previous_hash": entry.previous_hash,
+        "entry_hash": entry.entry_hash,
+    }
+
+
+def _filtered(request: Request) -> QuerySet[TrailEntry]:
+    asked = {field: request.query_params[name] for name, field in FILTERS.items() if name in request.query_params}
+    return TrailEntry.objects.filter(**asked)
+
+
+_TEXT = [OpenApiParameter(name, OpenApiTypes.STR) for name in FILTERS]
+
+
+class TrailView(ApiView):
+    """Who did what, newest first."""
+
+    required_scopes: ClassVar = {"GET": "trail:read"}
+    query_parameters = pagination.PARAMETERS | frozenset(FILTERS)
+
+    @extend_schema(operation_id="trail", responses=TrailPageSerializer, parameters=[*_TEXT, *pagination.DOCUMENTED])
+    def get(self, request: Request) -> Response:
+        check_can_read_trail(request.user)
+        return pagination.paged(request, _filtered(request), shown, by="seq")
+
+
+class TrailExportView(ApiView):
+    """The whole trail as JSON lines, oldest first."""
+
+    required_scopes: ClassVar = {"GET": "trail:read"}
+
+    @extend_schema(operation_id="trail_export", responses={(200, "application/x-ndjson"): OpenApiTypes.STR})
+    def get(self, request: Request) -> StreamingHttpResponse:
+        check_can_read_trail(request.user)
+        response = StreamingHttpResponse(_lines(), content_type="application/x-ndjson")
+        response["Content-Disposition"] = 'attachment; filename="trail.jsonl"'
+        return response
+
+
+def _lines() -> Iterator[bytes]:
+    for entry in TrailEntry.objects.order_by("seq").iterator(chunk_size=2000):
+        yield to_json(shown(entry)) + b"\n"
+
+
+class TrailVerificationView(ApiView):
+    """Recompute the chain, now."""
+
+    required_scopes: ClassVar = {"GET": "trail:read"}
+
+    @extend_schema(operation_id="trail_verification", responses=VerificationSerializer)
+    def get(self, request: Request) -> Response:
+        check_can_read_trail(request.user)
+        found = services.verify()
+        return Response(asdict(found))

@@ -1,0 +1,114 @@
+"""Populations, and what was spent of their budget."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from catalog.api import pagination
+from catalog.api.views import ApiView
+from catalog.ledger import selectors
+from catalog.ledger.models import Population, Spending
+from catalog.ledger.policies import check_can_read_ledger
+
+
+class AmountSerializer(serializers.Serializer[Any]):
+    epsilon = serializers.CharField()
+    delta = serializers.CharField()
+
+
+class BalanceSerializer(serializers.Serializer[Any]):
+    cap = AmountSerializer()
+    spent = AmountSerializer()
+    left = AmountSerializer()
+
+
+class PopulationSerializer(serializers.Serializer[Any]):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    owner = serializers.CharField()
+    balance = BalanceSerializer()
+
+
+class SpendingSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    epsilon = serializers.CharField()
+    delta = serializers.CharField()
+    subject_type = serializers.CharField()
+    subject_id = serializers.CharField()
+    by = serializers.CharField()
+    note = serializers.CharField(allow_blank=True)
+
+
+class PopulationPageSerializer(serializers.Serializer[Any]):
+    results = PopulationSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    total = serializers.IntegerField(required=False)
+
+
+class LedgerSerializer(serializers.Serializer[Any]):
+    population = PopulationSerializer()
+    composition = serializers.CharField()
+    results = SpendingSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    total = serializers.IntegerField(required=False)
+
+
+COMPOSITION = "basic: the plain sum of ε and the plain sum of δ"
+
+
+def shown(population: Population) -> dict[str, Any]:
+    return {
+        "slug": population.slug,
+        "name": population.name,
+        "description": population.description,
+        "owner": population.owner.slug,
+        "balance": selectors.balance(population).as_dict(),
+    }
+
+
+def shown_spending(spending: Spending) -> dict[str, Any]:
+    return {
+        "id": spending.pk,
+        "at": spending.at,
+        **selectors.Amount(spending.epsilon, spending.delta).as_dict(),
+        "subject_type": spending.subject_type,
+        "subject_id": spending.subject_id,
+        "by": spending.by.get_username() if spending.by else "system",
+        "note": spending.note,
+    }
+
+
+class PopulationsView(ApiView):
+    """All populations, with what is left of their budget."""
+
+    required_scopes: ClassVar = {"GET": "ledger:read"}
+    query_parameters = pagination.PARAMETERS
+
+    @extend_schema(operation_id="populations", responses=PopulationPageSerializer, parameters=pagination.DOCUMENTED)
+    def get(self, request: Request) -> Response:
+        check_can_read_ledger(request.user)
+        rows = Population.objects.select_related("owner")
+        return pagination.paged(request, rows, shown, newest_first=False)
+
+
+class LedgerView(ApiView):
+    """Every spend of one population's budget, newest first."""
+
+    required_scopes: ClassVar = {"GET": "ledger:read"}
+    query_parameters = pagination.PARAMETERS
+
+    @extend_schema(operation_id="ledger", responses=LedgerSerializer, parameters=pagination.DOCUMENTED)
+    def get(self, request: Request, slug: str) -> Response:
+        check_can_read_ledger(request.user)
+        population = get_object_or_404(Population.objects.select_related("owner"), slug=slug)
+        response = pagination.paged(request, selectors.spendings_of(population), shown_spending)
+        response.data = {"population": shown(population), "composition": COMPOSITION, **response.data}
+        return response

@@ -1,0 +1,70 @@
+"""Populations, and what was spent of their privacy budget."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from catalog.ledger.amounts import DELTA_PLACES, EPSILON_PLACES, ExactField
+from catalog.people.models import Organisation
+
+
+class Population(models.Model):
+    """The people behind one or more datasets. The budget is theirs, not a file's and not a user's.
+
+    The database itself refuses a row in which more is spent than the cap allows.
+    """
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    owner = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="populations")
+    epsilon_cap = ExactField(places=EPSILON_PLACES)
+    delta_cap = ExactField(places=DELTA_PLACES)
+    epsilon_spent = ExactField(places=EPSILON_PLACES, default=0)
+    delta_spent = ExactField(places=DELTA_PLACES, default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("slug",)
+        constraints = (
+            models.CheckConstraint(condition=Q(epsilon_spent__gte=0), name="population_epsilon_spent_not_negative"),
+            models.CheckConstraint(condition=Q(delta_spent__gte=0), name="population_delta_spent_not_negative"),
+            models.CheckConstraint(
+                condition=Q(epsilon_spent__lte=F("epsilon_cap")), name="population_epsilon_never_overdrawn"
+            ),
+            models.CheckConstraint(
+                condition=Q(delta_spent__lte=F("delta_cap")), name="population_delta_never_overdrawn"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Spending(models.Model):
+    """Budget that was spent: never changed, never removed, never refunded (see the triggers in the migration)."""
+
+    population = models.ForeignKey(Population, on_delete=models.PROTECT, related_name="spendings")
+    epsilon = ExactField(places=EPSILON_PLACES)
+    delta = ExactField(places=DELTA_PLACES)
+    subject_type = models.CharField(max_length=60)
+    subject_id = models.CharField(max_length=120)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="spendings"
+    )
+    at = models.DateTimeField(default=timezone.now)
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("subject_type", "subject_id"), name="spending_once_per_subject"),
+            models.CheckConstraint(condition=Q(epsilon__gt=0), name="spending_epsilon_positive"),
+            models.CheckConstraint(condition=Q(delta__gte=0), name="spending_delta_not_negative"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.subject_type} {self.subject_id}: ε {self.epsilon}"

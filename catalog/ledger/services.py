@@ -1,0 +1,202 @@
+"""Spending the privacy budget of a population. Charged when noise is drawn, never refunded, never overdrawn.
+
+Composition, for now: the plain sum of ε and the plain sum of δ (basic composition, Dwork et al. 2006, theorem 1 of
+"Our Data, Ourselves"). It holds for any mix of mechanisms, chosen adaptively, and never says less than was spent.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+
+from anonymize.errors import Problem
+from catalog.audit import services as trail
+from catalog.audit.errors import Conflict, Invalid, PlatformError
+from catalog.ledger import policies
+from catalog.ledger.amounts import DELTA_PLACES, EPSILON_PLACES, rounded_up, units
+from catalog.ledger.models import Population, Spending
+from catalog.ledger.selectors import Amount
+from catalog.people.models import Organisation, User
+
+INFINITY: Final = Decimal("Infinity")
+
+
+class BudgetExceeded(PlatformError):
+    """The population's budget does not allow this spend; nothing was charged and no noise may be drawn."""
+
+    code, status, title = "budget_exceeded", 409, "The privacy budget does not allow this"
+
+    def __init__(self, *, remaining: Amount, asked: Amount) -> None:
+        self.remaining, self.asked = remaining, asked
+        super().__init__(
+            f"Asked for ε {asked.epsilon:f} and δ {asked.delta:f}; left are ε {remaining.epsilon:f} and "
+            f"δ {remaining.delta:f}. Nothing was charged.",
+            remaining=remaining.as_dict(),
+            asked=asked.as_dict(),
+        )
+
+
+class AlreadyCharged(Conflict):
+    """This draw of noise was paid for before; a second draw is another subject and costs again."""
+
+    code = "already_charged"
+
+
+class LedgerInconsistent(PlatformError):
+    """The total kept with the population differs from the sum of its spendings: somebody changed the database."""
+
+    code, status, title = "ledger_inconsistent", 503, "The ledger does not add up"
+    who = "us"
+
+
+@transaction.atomic
+def charge(
+    *,
+    population_id: int,
+    epsilon: Decimal,
+    delta: Decimal,
+    subject: tuple[str, str],
+    by: User | None,
+    note: str = "",
+) -> Spending:
+    """Charge one draw of noise, say ``("run", "12#1")``, before it is drawn.
+
+    Args:
+        epsilon: 0 < ε < ∞; rounded up to 12 digits after the point.
+        delta: 0 ≤ δ < 1; rounded up to 18 digits after the point.
+
+    Raises:
+        Invalid: ε or δ is out of range or not a number.
+        BudgetExceeded: more than is left; carries what remained and what was asked.
+        AlreadyCharged: this subject was charged before.
+        LedgerInconsistent: the ledger was tampered with.
+    """
+    asked = checked(epsilon, delta)
+    population = Population.objects.select_for_update().get(pk=population_id)
+    spent = _spent(population)
+    left = Amount(population.epsilon_cap - spent.epsilon, population.delta_cap - spent.delta)
+    if not (asked.epsilon <= left.epsilon and asked.delta <= left.delta):
+        raise BudgetExceeded(remaining=left, asked=asked)
+    spending = _entered(population, asked, subject, by, note)
+    _raise_total(population, spent, asked)
+    detail = {"population": population.slug, "epsilon": asked.epsilon, "delta": asked.delta, "for": ":".join(subject)}
+    trail.record(by=by, action="budget.charged", subject=population, detail=detail)
+    return spending
+
+
+def checked(epsilon: Decimal, delta: Decimal) -> Amount:
+    """ε and δ rounded up to what the ledger keeps. Raises :class:`Invalid` for NaN, infinities, zero and negatives."""
+    for name, value in (("epsilon", epsilon), ("delta", delta)):
+        if not isinstance(value, Decimal) or value.is_nan():
+            raise Invalid(f"{name} must be an exact decimal number.", problems=_wrong(name))
+    if not 0 < epsilon < INFINITY:
+        raise Invalid("epsilon must lie above 0 and below infinity.", problems=_wrong("epsilon"))
+    if not 0 <= delta < 1:
+        raise Invalid("delta must be at least 0 and below 1.", problems=_wrong("delta"))
+    return Amount(_kept("epsilon", epsilon, EPSILON_PLACES), _kept("delta", delta, DELTA_PLACES))
+
+
+def _kept(name: str, value: Decimal, places: int) -> Decimal:
+    if not value < 2**62:
+        raise Invalid(f"{name} is larger than any budget.", problems=_wrong(name))
+    kept = rounded_up(value, places)
+    try:
+        units(kept, places)
+    except ValueError:
+        raise Invalid(f"{name} is larger than any budget.", problems=_wrong(name)) from None
+    return kept
+
+
+def _spent(population: Population) -> Amount:
+    """The exact sum of all spendings, which must agree with the total kept with the population."""
+    sums = population.spendings.aggregate(epsilon=Sum("epsilon"), delta=Sum("delta"))
+    spent = Amount(sums["epsilon"] or Decimal(0), sums["delta"] or Decimal(0))
+    if (spent.epsilon, spent.delta) != (population.epsilon_spent, population.delta_spent):
+        raise LedgerInconsistent("The spendings do not add up to the total. Nothing is charged until this is cleared.")
+    return spent
+
+
+def _entered(population: Population, asked: Amount, subject: tuple[str, str], by: User | None, note: str) -> Spending:
+    kind, name = subject
+    try:
+        with transaction.atomic():
+            return Spending.objects.create(
+                population=population,
+                epsilon=asked.epsilon,
+                delta=asked.delta,
+                subject_type=kind,
+                subject_id=name,
+                by=by,
+                note=note,
+            )
+    except IntegrityError:
+        raise AlreadyCharged("This was charged before; drawing noise again is a new spend.") from None
+
+
+def _raise_total(population: Population, spent: Amount, asked: Amount) -> None:
+    """Compare-and-set: the total must still be the one that was looked at, or somebody else has spent meanwhile."""
+    unchanged = Population.objects.filter(pk=population.pk, epsilon_spent=spent.epsilon, delta_spent=spent.delta)
+    raised = unchanged.update(epsilon_spent=spent.epsilon + asked.epsilon, delta_spent=spent.delta + asked.delta)
+    if raised != 1:
+        raise Conflict("The ledger changed at the same moment. Nothing was charged; ask again.")
+
+
+@transaction.atomic
+def create_population(
+    *,
+    by: User | None,
+    slug: str,
+    name: str,
+    owner: Organisation,
+    epsilon_cap: Decimal,
+    delta_cap: Decimal,
+    description: str = "",
+) -> Population:
+    """The people behind some datasets, with the budget that they may cost in all."""
+    if by is not None:
+        policies.check_can_set_cap(by, owner)
+    caps = checked(epsilon_cap, delta_cap)
+    population = Population(
+        slug=slug, name=name, description=description, owner=owner, epsilon_cap=caps.epsilon, delta_cap=caps.delta
+    )
+    if Population.objects.filter(slug=slug).exists():
+        raise Conflict("There is a population with this slug already.")
+    try:
+        population.full_clean()
+    except ValidationError as error:
+        raise Invalid("The population was not made.", problems=tuple(map(_problem, error.message_dict))) from None
+    population.save()
+    trail.record(by=by, action="population.created", subject=population, detail={"slug": slug, **caps.as_dict()})
+    return population
+
+
+@transaction.atomic
+def set_cap(
+    *, by: User | None, population_id: int, epsilon_cap: Decimal, delta_cap: Decimal, reason: str
+) -> Population:
+    """Raise or lower the cap; never below what is spent. Old, new and reason go to the trail."""
+    population = Population.objects.select_for_update().get(pk=population_id)
+    if by is not None:
+        policies.check_can_set_cap(by, population.owner)
+    if not reason.strip():
+        raise Invalid("Say why the cap changes.", problems=_wrong("reason"))
+    new, old = checked(epsilon_cap, delta_cap), Amount(population.epsilon_cap, population.delta_cap)
+    if not (population.epsilon_spent <= new.epsilon and population.delta_spent <= new.delta):
+        raise Invalid("The cap cannot be below what is spent.", problems=_wrong("epsilon_cap"))
+    population.epsilon_cap, population.delta_cap = new.epsilon, new.delta
+    population.save(update_fields=["epsilon_cap", "delta_cap"])
+    detail = {"from": old.as_dict(), "to": new.as_dict(), "reason": reason}
+    trail.record(by=by, action="population.cap_changed", subject=population, detail=detail)
+    return population
+
+
+def _problem(member: str) -> Problem:
+    return Problem(code="invalid", message="This cannot be accepted.", pointer=f"/{member}")
+
+
+def _wrong(member: str) -> tuple[Problem, ...]:
+    return (_problem(member),)

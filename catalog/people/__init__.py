@@ -1,0 +1,1 @@
+"""Users, roles, organisations, officers' mandates and API keys."""

@@ -1,0 +1,225 @@
+"""What changes people: accounts, roles, mandates and API keys. Each change and its trail entry are one transaction.
+
+``by=None`` is the operator at the command line of the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from anonymize.errors import Problem
+from catalog.audit import services as trail
+from catalog.audit.errors import Conflict, Invalid
+from catalog.people import policies
+from catalog.people.models import ApiKey, IdempotentAnswer, OfficerMandate, Organisation, User
+from catalog.people.roles import SCOPES, Role
+
+KEY_MARK: Final = "od"
+LONGEST_LIFE: Final = timedelta(days=366)
+ANSWERS_KEPT_FOR: Final = timedelta(hours=24)
+USE_NOTED_EVERY: Final = timedelta(minutes=5)  # a write for every read would make each reader wait for the database
+
+
+@transaction.atomic
+def create_organisation(*, by: User | None, slug: str, name: str, name_ko: str = "", name_zh: str = "") -> Organisation:
+    """A new organisation."""
+    _manages(by)
+    if Organisation.objects.filter(slug=slug).exists():
+        raise Conflict("There is an organisation with this slug already.")
+    made = Organisation(slug=slug, name=name, name_ko=name_ko, name_zh=name_zh)
+    made.full_clean()
+    made.save()
+    trail.record(by=by, action="organisation.created", subject=made, detail={"slug": slug})
+    return made
+
+
+@transaction.atomic
+def create_user(
+    *,
+    by: User | None,
+    username: str,
+    password: str,
+    roles: Iterable[str] = (),
+    organisation: Organisation | None = None,
+    language: str = User.Language.ENGLISH,
+) -> User:
+    """A new account. The password must pass Django's validators; it is kept as a salted PBKDF2 hash.
+
+    Raises:
+        Invalid: the name, the password or a role is not acceptable.
+        Conflict: the name is taken.
+    """
+    _manages(by)
+    names = [_role(role) for role in roles]
+    if User.objects.filter(username__iexact=username).exists():
+        raise Conflict("There is an account with this name already.")
+    user = User(username=username, organisation=organisation, language=language)
+    try:
+        validate_password(password, user)
+        user.set_password(password)
+        user.full_clean()
+    except ValidationError as error:
+        raise Invalid("The account was not made.", problems=_problems(error)) from None
+    user.save()
+    user.groups.set(Group.objects.filter(name__in=names))
+    detail = {"roles": names, "organisation": organisation.slug if organisation else None}
+    trail.record(by=by, action="user.created", subject=user, detail=detail)
+    return user
+
+
+@transaction.atomic
+def grant_role(*, by: User | None, user: User, role: str) -> None:
+    """Put ``user`` into a role. Nobody does this to themselves."""
+    _grants(by, user)
+    name = _role(role)
+    user.groups.add(Group.objects.get(name=name))
+    trail.record(by=by, action="user.role_granted", subject=user, detail={"role": name})
+
+
+@transaction.atomic
+def withdraw_role(*, by: User | None, user: User, role: str) -> None:
+    """Take ``user`` out of a role, at once."""
+    _manages(by)
+    name = _role(role)
+    user.groups.remove(Group.objects.get(name=name))
+    trail.record(by=by, action="user.role_withdrawn", subject=user, detail={"role": name})
+
+
+@transaction.atomic
+def give_mandate(*, by: User | None, user: User, organisation: Organisation) -> OfficerMandate:
+    """From now on the officer ``user`` may decide for ``organisation``."""
+    _grants(by, user)
+    if not policies.has_role(user, Role.OFFICER, Role.LEAD_OFFICER):
+        raise Invalid("Only an officer can hold a mandate.")
+    mandate, made = OfficerMandate.objects.get_or_create(user=user, organisation=organisation)
+    if made:
+        detail = {"organisation": organisation.slug}
+        trail.record(by=by, action="user.mandate_given", subject=user, detail=detail)
+    return mandate
+
+
+@transaction.atomic
+def withdraw_mandate(*, by: User | None, user: User, organisation: Organisation) -> None:
+    """End a mandate, at once."""
+    _manages(by)
+    if OfficerMandate.objects.filter(user=user, organisation=organisation).delete()[0]:
+        detail = {"organisation": organisation.slug}
+        trail.record(by=by, action="user.mandate_withdrawn", subject=user, detail=detail)
+
+
+@transaction.atomic
+def issue_key(*, by: User, user: User, name: str, scopes: Iterable[str], expires_at: datetime) -> tuple[ApiKey, str]:
+    """A new API key and its secret, which is shown this once and kept nowhere.
+
+    Secret: ``od_<prefix>_<256 random bits in base64url>``.
+
+    Raises:
+        NotAllowed: the key is for somebody else, or a scope is beyond the user's roles.
+        Invalid: no known scope, or an end date that is not within the next 366 days.
+    """
+    wanted = sorted(set(scopes))
+    if not wanted or not set(wanted) <= set(SCOPES):
+        raise Invalid(f"A key has at least one of the scopes {', '.join(SCOPES)}.", problems=_wrong("scopes"))
+    policies.check_can_issue_key(by, user, wanted)
+    now = timezone.now()
+    if not now < expires_at <= now + LONGEST_LIFE:
+        raise Invalid("A key ends within the next 366 days.", problems=_wrong("expires_at"))
+    prefix = secrets.token_hex(6)
+    secret = f"{KEY_MARK}_{prefix}_{secrets.token_urlsafe(32)}"
+    key = ApiKey.objects.create(
+        user=user,
+        name=name,
+        prefix=prefix,
+        hash=hash_of(secret),
+        scopes=wanted,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    detail = {"prefix": prefix, "scopes": wanted, "expires_at": expires_at}
+    trail.record(by=by, action="key.issued", subject=key, detail=detail)
+    return key, secret
+
+
+@transaction.atomic
+def revoke_key(*, by: User, key: ApiKey) -> None:
+    """End a key, at once. Revoking a revoked key changes nothing."""
+    policies.check_can_revoke_key(by, key)
+    if ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        trail.record(by=by, action="key.revoked", subject=key, detail={"prefix": key.prefix})
+    key.refresh_from_db()
+
+
+def hash_of(secret: str) -> str:
+    """SHA-256 of a key's secret, in hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def find_key(secret: str) -> ApiKey | None:
+    """The key that ``secret`` belongs to, revoked and expired ones included; compared in constant time."""
+    mark, _, rest = secret.partition("_")
+    prefix, _, random = rest.partition("_")
+    if not (mark == KEY_MARK and prefix and random and secret.isascii() and len(secret) <= 200):
+        return None
+    key = ApiKey.objects.select_related("user", "user__organisation").filter(prefix=prefix).first()
+    if key is None or not hmac.compare_digest(key.hash, hash_of(secret)):
+        return None
+    return key
+
+
+def note_use(key: ApiKey) -> None:
+    """Remember when the key was last used, to within five minutes."""
+    now = timezone.now()
+    if key.last_used_at is not None and now - key.last_used_at < USE_NOTED_EVERY:
+        return
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USE_NOTED_EVERY)
+    ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def forget_answers() -> int:
+    """Remove the answers that were kept for repeated requests for longer than a day; how many."""
+    return IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - ANSWERS_KEPT_FOR).delete()[0]
+
+
+def _manages(by: User | None) -> None:
+    if by is not None:
+        policies.check_can_manage_people(by)
+
+
+def _grants(by: User | None, to: User) -> None:
+    if by is not None:
+        policies.check_can_grant(by, to)
+
+
+def _role(name: str) -> str:
+    try:
+        return str(Role(name))
+    except ValueError:
+        raise Invalid(f"The roles are {', '.join(Role)}.", problems=_wrong("roles")) from None
+
+
+def _wrong(member: str) -> tuple[Problem, ...]:
+    return (Problem(code="invalid", message="This cannot be accepted.", pointer=f"/{member}"),)
+
+
+def _problems(error: ValidationError) -> tuple[Problem, ...]:
+    """Django's findings as ours: only the validators' own words, which never quote the password."""
+    if hasattr(error, "error_dict"):
+        found = [(field, item) for field, items in error.error_dict.items() for item in items]
+    else:
+        found = [("password", item) for item in error.error_list]
+    return tuple(
+        Problem(code=item.code or "invalid", message=" ".join(item.messages), pointer=f"/{field}")
+        for field, item in found
+    )

@@ -1,0 +1,173 @@
+"""What changes publications: copying what was approved, and stopping."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from anonymize.recipe import Role
+from catalog.audit.doorbell import ring, ring_on_commit
+from catalog.audit.errors import Conflict, Invalid, PlatformError
+from catalog.audit.leases import claim, expired, renewing, unheard
+from catalog.audit.transitions import move
+from catalog.datasets import vault
+from catalog.datasets.models import Dataset
+from catalog.people.models import User
+from catalog.publishing import store
+from catalog.publishing.models import Copy, Publication
+from catalog.publishing.policies import check_can_stop
+from catalog.publishing.states import (
+    COPY,
+    COPYING,
+    DONE,
+    PUBLICATION,
+    PUBLISHED,
+    REFUSED,
+    SUPERSEDED,
+    SUSPENDED,
+    WAITING,
+    WITHDRAWN,
+)
+from catalog.review.binding import configuration_sha256
+from catalog.review.models import Review
+from catalog.review.selectors import approval
+from catalog.review.states import APPROVED
+
+log = logging.getLogger(__name__)
+PUBLISH_TASK = "publishing.publish"
+
+
+def order_copy(review: Review) -> Copy:
+    """Called in the deciding transaction: the copy is ordered if and only if the approval is committed."""
+    copy = Copy.objects.create(review=review)
+    ring_on_commit(PUBLISH_TASK, copy)
+    return copy
+
+
+def publish(copy_id: int) -> None:
+    """A worker copies one approved artefact into the public store, if no other worker has the job."""
+    if not claim(Copy.objects.filter(pk=copy_id), old=WAITING, new=COPYING):
+        return
+    copy = Copy.objects.select_related("review__run__version", "review__dataset").get(pk=copy_id)
+    with renewing(Copy.objects.filter(pk=copy_id, state=COPYING, attempt=copy.attempt)):
+        try:
+            _publish(copy)
+        except Conflict:
+            log.warning("copy %s was taken over by another worker", copy_id)
+        except PlatformError as error:
+            _refuse(copy, error)
+
+
+def _publish(copy: Copy) -> None:
+    review = copy.review
+    run = review.run
+    _check_bound(review)
+    with vault.scratch(f"publish-{copy.pk}") as folder:
+        path = folder / "data.parquet"
+        with path.open("wb") as sink:
+            vault.unseal(run.artefact_name, sink, out_of="artefacts")
+        name = store.keep(path, review.artefact_sha256)
+    with transaction.atomic():
+        Copy.objects.select_for_update().get(pk=copy.pk)  # before the trail's lock, as everywhere: no deadlock
+        publication = _publication(review, name)
+        move(
+            COPY, copy, to=DONE, by=None, action="publication.published", require={"attempt": copy.attempt}, changes={"lease_until": None},
+            detail={"publication": publication.pk, "dataset": review.dataset.slug, "number": publication.number, "sha256": publication.artefact_sha256},
+        )  # fmt: skip
+
+
+def _check_bound(review: Review) -> None:
+    """The approval, the run and the review must still speak of the same bytes."""
+    decision = approval(review)
+    if review.state != APPROVED or decision is None:
+        raise store.ArtefactMismatch("There is no approval. Nothing was published.")
+    if configuration_sha256(review.run) != review.configuration_sha256:
+        raise store.ArtefactMismatch("Roles, hierarchies or code were changed after the approval. Nothing was published.")
+    hashes = {decision.artefact_sha256, review.artefact_sha256, review.run.artefact_sha256}
+    if len(hashes) != 1 or decision.recipe_sha256 != review.run.recipe_sha256:
+        raise store.ArtefactMismatch("The run was changed after it was approved. Nothing was published.")
+
+
+def _publication(review: Review, name: str) -> Publication:
+    """The new publication; the one that was current is superseded in the same transaction."""
+    run, dataset = review.run, Dataset.objects.select_for_update().get(pk=review.dataset_id)
+    before = Publication.objects.filter(dataset=dataset, state=PUBLISHED).first()
+    if before is not None:
+        move(PUBLICATION, before, to=SUPERSEDED, by=None, action="publication.superseded")
+    report: dict[str, Any] = run.report or {}
+    number = (dataset.publications.aggregate(last=Max("number"))["last"] or 0) + 1
+    publication = Publication.objects.create(
+        dataset=dataset, number=number, review=review, artefact_sha256=review.artefact_sha256, store_name=name,
+        bytes=run.artefact_bytes or 0, rows=run.artefact_rows or 0, columns=report["artefact"]["columns"],
+        guarantee=report["guarantee"]["family"], public_recipe=public_recipe(run.recipe),
+        public_report={**report["public"], "guarantee": report["guarantee"]},
+    )  # fmt: skip
+    if before is not None:
+        Publication.objects.filter(pk=before.pk).update(superseded_by=publication)
+    return publication
+
+
+def public_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The recipe without the names of columns that do not leave: those of identifiers and of the person key."""
+    hidden = {Role.DIRECT_IDENTIFIER, Role.PERSON_KEY}
+    columns = {name: column for name, column in recipe["columns"].items() if column["role"] not in hidden}
+    return {key: value for key, value in {**recipe, "columns": columns}.items() if key != "person_key"}
+
+
+def _refuse(copy: Copy, error: PlatformError) -> None:
+    said = {"code": error.code, "message": error.detail, "who": error.who}
+    move(
+        COPY, copy, to=REFUSED, by=None, action="publication.refused", require={"attempt": copy.attempt},
+        detail={"code": error.code, "review": copy.review_id}, changes={"error": said, "lease_until": None},
+    )  # fmt: skip
+
+
+def sweep_copies() -> None:
+    """Copies of dead workers go back to the queue (copying twice has one effect); unheard ones are rung again."""
+    for copy in Copy.objects.filter(expired(), state=COPYING):
+        try:
+            move(
+                COPY, copy, to=WAITING, by=None, action="publication.worker_lost", detail={"attempt": copy.attempt},
+                require={"attempt": copy.attempt, "lease_until": copy.lease_until}, changes={"lease_until": None, "rung_at": None},
+            )  # fmt: skip
+        except Conflict:
+            continue
+    for copy in Copy.objects.filter(unheard(), state=WAITING):
+        ring(PUBLISH_TASK, copy)
+
+
+# --- stopping: one person, at once -----------------------------------------------------------------------------------
+
+
+def suspend(*, by: User, publication: Publication, reason: str) -> None:
+    """Take a release off the air at once: from the next request on it answers 410 with a tombstone."""
+    _stop(by, publication, SUSPENDED, reason)
+
+
+def withdraw(*, by: User, publication: Publication, reason: str) -> None:
+    """Take a release back for good, and remove its file from the public store."""
+    _stop(by, publication, WITHDRAWN, reason)
+
+
+def _stop(by: User, publication: Publication, state: str, reason: str) -> None:
+    check_can_stop(by, publication)
+    if not 10 <= len(reason.strip()) <= 2000:
+        raise Invalid("Say why in a sentence (10 to 2,000 characters): it is shown in place of the data.")
+    with transaction.atomic():
+        move(
+            PUBLICATION, publication, to=state, by=by, action=f"publication.{state}", detail={"sha256": publication.artefact_sha256},
+            changes={"tombstone": reason.strip(), "stopped_by": by},
+        )  # fmt: skip
+        if state == WITHDRAWN:
+            transaction.on_commit(lambda: _remove(publication))
+
+
+def _remove(publication: Publication) -> None:
+    """Remove the file unless another readable publication has the very same bytes."""
+    shared = Publication.objects.filter(store_name=publication.store_name).exclude(state=WITHDRAWN).exists()
+    if not shared:
+        store.store("public").delete(publication.store_name)
+

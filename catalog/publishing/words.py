@@ -1,0 +1,327 @@
+"""What codes are called on a page: states, roles, guarantees, flags, reasons, stages; in the reader's language."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from django.utils.formats import number_format
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+
+from catalog.people.models import Organisation
+from catalog.publishing.models import Publication
+
+# code → word. One table for all rooms: a code that two of them use means the same thing in both.
+WORDS: Final[dict[str, Any]] = {
+    # versions
+    "received": gettext_lazy("received, waiting to be checked"),
+    "checking": gettext_lazy("being checked"),
+    "ready": gettext_lazy("ready"),
+    "rejected": gettext_lazy("rejected"),
+    "destroyed": gettext_lazy("raw data destroyed"),
+    # runs
+    "queued": gettext_lazy("waiting for a worker"),
+    "running": gettext_lazy("running"),
+    "assessed": gettext_lazy("finished"),
+    "failed": gettext_lazy("failed"),
+    "cancelled": gettext_lazy("cancelled"),
+    # reviews
+    "submitted": gettext_lazy("waiting for an officer"),
+    "in_review": gettext_lazy("in an officer's hands"),
+    "approved": gettext_lazy("approved"),
+    "returned": gettext_lazy("returned"),
+    "approve": gettext_lazy("Approve"),
+    "return": gettext_lazy("Return to the steward"),
+    "reject": gettext_lazy("Reject"),
+    # publications
+    "published": gettext_lazy("published"),
+    "superseded": gettext_lazy("superseded"),
+    "suspended": gettext_lazy("suspended"),
+    "withdrawn": gettext_lazy("withdrawn"),
+    # roles of columns
+    "direct_identifier": gettext_lazy("direct identifier"),
+    "person_key": gettext_lazy("person key"),
+    "quasi_identifier": gettext_lazy("quasi-identifier"),
+    "sensitive": gettext_lazy("sensitive"),
+    "event_time": gettext_lazy("event time"),
+    "place": gettext_lazy("place"),
+    "plain": gettext_lazy("plain"),
+    "group": gettext_lazy("category"),
+    "measure": gettext_lazy("measure"),
+    "lower": gettext_lazy("lower end of the interval"),
+    "upper": gettext_lazy("upper end of the interval"),
+    # roles of people
+    "steward": gettext_lazy("data steward"),
+    "officer": gettext_lazy("privacy officer"),
+    "lead_officer": gettext_lazy("lead privacy officer"),
+    "developer": gettext_lazy("developer"),
+    "auditor": gettext_lazy("auditor"),
+    "administrator": gettext_lazy("administrator"),
+    # scopes of keys
+    "read": gettext_lazy("read published data"),
+    "datasets:write": gettext_lazy("add and change datasets, upload"),
+    "runs:write": gettext_lazy("start and cancel runs, submit them"),
+    "reviews:decide": gettext_lazy("decide on reviews"),
+    "releases:stop": gettext_lazy("suspend and withdraw releases"),
+    "ledger:read": gettext_lazy("read privacy budgets"),
+    "trail:read": gettext_lazy("read the trail"),
+    # sources, frequencies, guarantees
+    "government": gettext_lazy("the city's own"),
+    "purchased": gettext_lazy("purchased"),
+    "once": gettext_lazy("once"),
+    "hourly": gettext_lazy("hourly"),
+    "daily": gettext_lazy("daily"),
+    "weekly": gettext_lazy("weekly"),
+    "monthly": gettext_lazy("monthly"),
+    "quarterly": gettext_lazy("quarterly"),
+    "yearly": gettext_lazy("yearly"),
+    "irregular": gettext_lazy("irregularly"),
+    "differential_privacy": gettext_lazy("Differential privacy"),
+    "k_anonymity": gettext_lazy("k-anonymity"),
+    "none": gettext_lazy("Not about people"),
+    # types of columns
+    "integer": gettext_lazy("whole number"),
+    "decimal": gettext_lazy("exact decimal"),
+    "number": gettext_lazy("number"),
+    "text": gettext_lazy("text"),
+    "boolean": gettext_lazy("yes or no"),
+    "date": gettext_lazy("date"),
+    "timestamp": gettext_lazy("local time"),
+    "timestamptz": gettext_lazy("point in time"),
+    # why an officer decided
+    "risk_acceptable": gettext_lazy("the risk is acceptable"),
+    "not_personal": gettext_lazy("not about people"),
+    "more_protection": gettext_lazy("needs more protection"),
+    "description_incomplete": gettext_lazy("the description is incomplete"),
+    "contract_unclear": gettext_lazy("the contract is unclear"),
+    "risk_too_high": gettext_lazy("the risk is too high"),
+    "contract_forbids": gettext_lazy("the contract forbids it"),
+    "no_public_interest": gettext_lazy("no public interest"),
+    "other": gettext_lazy("another reason"),
+    # who had a hand in it
+    "uploaded": gettext_lazy("uploaded the file"),
+    "configured": gettext_lazy("set it up"),
+    "ran": gettext_lazy("ran it"),
+    # measures
+    "persons": gettext_lazy("people"),
+    "rows": gettext_lazy("rows"),
+    "sum": gettext_lazy("sum"),
+    # stages of a run
+    "unsealing": gettext_lazy("opening the vault"),
+    "reading": gettext_lazy("reading"),
+    "reading values": gettext_lazy("reading values"),
+    "counting classes": gettext_lazy("counting classes"),
+    "searching the lattice": gettext_lazy("searching for the least coarse table"),
+    "applying the result": gettext_lazy("applying the result"),
+    "counting again": gettext_lazy("counting again, independently"),
+    "bounding": gettext_lazy("limiting each person's share"),
+    "aggregating": gettext_lazy("adding up"),
+    "noise": gettext_lazy("drawing noise"),
+    "writing": gettext_lazy("writing"),
+    "writing the report": gettext_lazy("writing the report"),
+    "looking for personal values": gettext_lazy("looking for personal values"),
+    "waiting for another worker": gettext_lazy("waiting for another worker"),
+    "done": gettext_lazy("done"),
+    # titles of errors
+    "invalid_content": gettext_lazy("The content is not valid"),
+    "not_allowed": gettext_lazy("You may not do this"),
+    "wrong_state": gettext_lazy("Not possible in this state"),
+    "too_large": gettext_lazy("The upload is too large"),
+    "unsupported_media_type": gettext_lazy("This kind of file is not accepted"),
+    "csrf_failed": gettext_lazy("The form has expired"),
+    "invalid_input": gettext_lazy("The file cannot be used as it is"),
+    "invalid_recipe": gettext_lazy("The recipe cannot be run as written"),
+    "privacy_not_met": gettext_lazy("The privacy asked for cannot be reached"),
+    "budget_exceeded": gettext_lazy("The privacy budget does not allow this"),
+    "budget_refused": gettext_lazy("The privacy budget does not allow this"),
+    "already_charged": gettext_lazy("The budget was charged for this already"),
+    "artefact_mismatch": gettext_lazy("These are not the approved bytes"),
+    "bad_upload": gettext_lazy("The upload cannot be read"),
+    "platform_error": gettext_lazy("The request cannot be carried out"),
+    "internal_error": gettext_lazy("A fault of ours"),
+    "worker_lost_after_charge": gettext_lazy("The worker was lost after the budget was charged"),
+    # who must act
+    "you": gettext_lazy("What to do next is in your hands."),
+    "us": gettext_lazy("This is our fault; the operator has been told in the log."),
+    "nobody": gettext_lazy("Nobody needs to do anything."),
+    # facets
+    "organisation": gettext_lazy("Organisation"),
+    "theme": gettext_lazy("Theme"),
+    "source": gettext_lazy("Source"),
+    "guarantee": gettext_lazy("Guarantee"),
+    # actions of the trail
+    "dataset.created": gettext_lazy("dataset added"),
+    "dataset.changed": gettext_lazy("description changed"),
+    "hierarchy.set": gettext_lazy("hierarchy file set"),
+    "version.received": gettext_lazy("file uploaded"),
+    "version.ready": gettext_lazy("file checked: ready"),
+    "version.rejected": gettext_lazy("file checked: rejected"),
+    "version.destroyed": gettext_lazy("raw data destroyed"),
+    "version.worker_lost": gettext_lazy("worker lost, checking again"),
+    "columns.set": gettext_lazy("roles of columns set"),
+    "run.requested": gettext_lazy("run asked for"),
+    "run.assessed": gettext_lazy("run finished"),
+    "run.failed": gettext_lazy("run failed"),
+    "run.cancelled": gettext_lazy("run cancelled"),
+    "run.worker_lost": gettext_lazy("worker lost, run queued again"),
+    "review.submitted": gettext_lazy("submitted for review"),
+    "review.opened": gettext_lazy("review opened"),
+    "review.approved": gettext_lazy("approved"),
+    "review.returned": gettext_lazy("returned to the steward"),
+    "review.rejected": gettext_lazy("rejected"),
+    "review.withdrawn": gettext_lazy("submission taken back"),
+    "publication.published": gettext_lazy("published"),
+    "publication.superseded": gettext_lazy("superseded by a newer release"),
+    "publication.suspended": gettext_lazy("suspended"),
+    "publication.withdrawn": gettext_lazy("withdrawn"),
+    "publication.refused": gettext_lazy("the publisher refused to copy it"),
+    "publication.worker_lost": gettext_lazy("worker lost, copying again"),
+    "user.created": gettext_lazy("account made"),
+    "user.role_granted": gettext_lazy("role given"),
+    "user.role_withdrawn": gettext_lazy("role taken away"),
+    "user.mandate_given": gettext_lazy("mandate given"),
+    "user.mandate_withdrawn": gettext_lazy("mandate ended"),
+    "organisation.created": gettext_lazy("organisation added"),
+    "population.created": gettext_lazy("population added"),
+    "population.cap_changed": gettext_lazy("budget changed"),
+    "budget.charged": gettext_lazy("budget charged"),
+    "key.issued": gettext_lazy("API key made"),
+    "key.revoked": gettext_lazy("API key revoked"),
+}
+
+# What happened to a thing, as a level: the badge's tone. The word beside it says the same.
+TONES: Final = {
+    "ready": "good", "assessed": "good", "approved": "good", "published": "good", "rejected": "stop", "failed": "stop",
+    "suspended": "stop", "withdrawn": "stop", "returned": "warning", "cancelled": "warning", "submitted": "strong", "in_review": "strong",
+    "running": "strong", "checking": "strong", "differential_privacy": "strong", "k_anonymity": "warning",
+}  # fmt: skip
+
+ROLE_MEANINGS: Final = {
+    "direct_identifier": gettext_lazy("names a person by itself; never published"),
+    "person_key": gettext_lazy("says whose row it is; protects, and is never published"),
+    "quasi_identifier": gettext_lazy("together with others it may single a person out"),
+    "sensitive": gettext_lazy("nobody should learn it of a person"),
+    "event_time": gettext_lazy("when it happened"),
+    "place": gettext_lazy("where it happened"),
+    "plain": gettext_lazy("says nothing about a person"),
+}
+
+FLAGS: Final = {
+    "contract_forbids": gettext_lazy("The contract does not permit this kind of release. Contract: %(figure)s."),
+    "contract_expired": gettext_lazy("The contract does not cover the day of submission. It ends on %(figure)s."),
+    "microdata_of_the_same_people": gettext_lazy("There are earlier row-level releases about the same people, and such releases do not compose. Earlier: %(figure)s."),
+    "microdata": gettext_lazy("Rows about single people: k-anonymity stops linking through the marked columns, and no more. Smallest group: %(figure)s."),
+    "local_recoding": gettext_lazy("The classes of this release sit at different levels: whoever knows the method can narrow some values and learn more of sensitive columns (combinatorial refinement)."),
+    "about_persons": gettext_lazy("The table looks like one row per person, and a scan protects nobody."),
+    "large_epsilon": gettext_lazy("A large ε: the promise is weak. ε: %(figure)s."),
+}
+
+
+def word(code: Any) -> str:
+    """The word for a code; a code without one is shown in plain letters."""
+    text = str(code)
+    return str(WORDS[text]) if text in WORDS else text.replace("_", " ")
+
+
+def tone(code: Any) -> str:
+    return TONES.get(str(code), "")
+
+
+def flag_sentence(code: str, figure: str) -> str:
+    sentence = FLAGS.get(code)
+    return str(sentence) % {"figure": figure} if sentence is not None else f"{word(code)}: {figure}"
+
+
+def number(value: Any) -> str:
+    """A number with the reader's separators; digits after the point stay as they are."""
+    if isinstance(value, bool) or value is None or value == "":
+        return "–" if value in (None, "") else str(value)
+    try:
+        exact = Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    if not exact.is_finite():
+        return "–"
+    places = max(-int(exact.as_tuple().exponent), 0)
+    return str(number_format(exact, decimal_pos=places, use_l10n=True, force_grouping=True))
+
+
+def percent(share: Any, places: int = 1) -> str:
+    """A share in [0, 1] as per cent; a share that is small but not 0 is never shown as 0."""
+    try:
+        value = Decimal(str(share)) * 100
+    except InvalidOperation:
+        return "–"
+    smallest = Decimal(1).scaleb(-places)
+    if 0 < value < smallest:
+        return f"< {number(smallest)} %"
+    return f"{number(value.quantize(smallest))} %"
+
+
+def odds(share: Any) -> str:
+    """A chance as a person reads it: 0.2 is 1 in 5."""
+    value = float(share or 0)
+    if value >= 1:
+        return _("certain")
+    return _("1 in %(n)s") % {"n": number(round(1 / value))} if value > 0 else _("none")
+
+
+def promise_of(publication: Publication) -> dict[str, Any]:
+    """The guarantee that a release was published with; from its family and figures where the report keeps no more."""
+    report = publication.public_report
+    found = report.get("guarantee")
+    return found if isinstance(found, dict) else {**report, "family": publication.guarantee, "formal": found}
+
+
+def badge(guarantee: dict[str, Any]) -> str:
+    """The guarantee in two words and its figure."""
+    family = guarantee.get("family", "")
+    if family == "differential_privacy":
+        return f"{word(family)} · ε {short(guarantee.get('epsilon', ''))}"
+    if family == "k_anonymity":
+        return f"{word(family)} · k {guarantee.get('measured_k') or guarantee.get('k', '')}"
+    return word(family or "none")
+
+
+def sentence(guarantee: dict[str, Any]) -> str:
+    """The promise in one sentence that a citizen understands."""
+    family = guarantee.get("family")
+    if family == "differential_privacy":
+        return _(
+            "Every number here would have come out almost as likely if any one person had not been in the data: "
+            "nobody can learn from it what a single person did."
+        )
+    if family == "k_anonymity":
+        named = ", ".join(guarantee.get("quasi_identifiers", []))
+        if "person" in str(guarantee.get("unit", "")):
+            return _("By %(columns)s, every row looks the same as those of at least %(k)s different people.") % {
+                "columns": named, "k": number(guarantee.get("measured_k")),
+            }  # fmt: skip
+        return _("By %(columns)s, at least %(k)s rows look the same.") % {"columns": named, "k": number(guarantee.get("measured_k"))}
+    return _("These data are not about people. They were scanned for personal values, and an officer cleared them as they are.")
+
+
+def limits(guarantee: dict[str, Any]) -> str:
+    """What the promise does not cover."""
+    family = guarantee.get("family")
+    if family == "differential_privacy":
+        return _("The promise holds whatever somebody knows already, and adds up over releases: the sum is the population's privacy budget.")
+    if family == "k_anonymity":
+        return _(
+            "This stops linking through the named columns, once. It does not add up with other releases about the same people, "
+            "and says nothing about what a group of people have in common."
+        )
+    return ""
+
+
+def name_of(organisation: Organisation) -> str:
+    """An organisation's name in the reader's language, where it has one."""
+    language = (get_language() or "en")[:2]
+    return str(getattr(organisation, f"name_{language}", "") or organisation.name)
+
+
+def short(amount: Any) -> str:
+    """An exact amount without the zeros at its end: 1, 0.25, 0.000001."""
+    text = format(Decimal(str(amount)), "f") if str(amount) else ""
+    return text.rstrip("0").rstrip(".") if "." in text else text

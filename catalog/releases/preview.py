@@ -1,0 +1,83 @@
+"""What a recipe will cost and how exact it will be, said before it is run. Reads no rows, draws nothing, spends nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anonymize.aggregates.plan import plan
+from anonymize.errors import RecipeError
+from anonymize.recipe import DpTable, KAnonymity, Recipe, Role
+from catalog.audit.errors import Conflict, Invalid
+from catalog.datasets.models import Dataset, Version
+from catalog.datasets.selectors import latest_ready
+from catalog.datasets.states import READY
+from catalog.ledger.selectors import balance
+from catalog.ledger.services import checked
+from catalog.people.models import User
+from catalog.releases.policies import check_can_run
+from catalog.releases.services import family, fit, read_recipe
+
+_SHOWN = ("name", "kind", "unit", "epsilon", "noise", "scale", "half_width")
+
+
+def preview(*, by: User, dataset: Dataset, document: Any, version: Version | None = None) -> dict[str, Any]:
+    """What is known of a run before it. Raises what :func:`catalog.releases.services.request_run` would, but for overdrafts."""
+    check_can_run(by, dataset)
+    chosen = version or latest_ready(dataset)
+    if chosen is None or chosen.state != READY or chosen.dataset_id != dataset.pk:
+        raise Conflict("Upload a version first, and wait until it is checked: there is no table to run on.")
+    recipe = read_recipe(document)
+    fit(recipe, dataset, chosen)
+    stage = recipe.final
+    planned = _planned(stage) if isinstance(stage, DpTable) else None
+    return {
+        "family": family(recipe),
+        "version": {"id": chosen.pk, "number": chosen.number},
+        "sentences": _sentences(recipe, chosen, planned),
+        "measures": [{name: measure[name] for name in _SHOWN} for measure in planned["measures"]] if planned else [],
+        "plan": planned,
+        "budget": _budget(stage, dataset) if isinstance(stage, DpTable) else None,
+    }
+
+
+def _planned(stage: DpTable) -> dict[str, Any]:
+    try:
+        return plan(stage).as_dict()
+    except RecipeError as error:
+        raise Invalid(f"The recipe cannot be run: {error.message}", problems=error.problems) from None
+
+
+def _budget(stage: DpTable, dataset: Dataset) -> dict[str, Any] | None:
+    if dataset.population is None:
+        return None
+    left, asked = balance(dataset.population).left, checked(stage.epsilon, stage.delta)
+    enough = asked.epsilon <= left.epsilon and asked.delta <= left.delta
+    return {"population": dataset.population.slug, "asked": asked.as_dict(), "left": left.as_dict(), "enough": enough}
+
+
+def _sentences(recipe: Recipe, version: Version, planned: dict[str, Any] | None) -> list[str]:
+    if planned is not None:
+        return [f"{m['name']}: in 95 of 100 cells the noise stays within ±{m['half_width']}; the limits per person take away what exceeds them." for m in planned["measures"]]
+    stage = recipe.final
+    if isinstance(stage, KAnonymity):
+        return _k_sentences(recipe, stage, version)
+    return ["Nothing is changed: the run looks for personal values, and stops if it finds any."]
+
+
+def _k_sentences(recipe: Recipe, stage: KAnonymity, version: Version) -> list[str]:
+    """What counts tell before the search: how many combinations there can be, against how many rows there are."""
+    quasi = recipe.with_role(Role.QUASI_IDENTIFIER)
+    distinct = dict(version.columns.filter(name__in=quasi).values_list("name", "distinct"))
+    combinations = 1
+    for count in distinct.values():
+        combinations *= max(count or 1, 1)
+    rows = version.rows or 0
+    said = [
+        f"{len(quasi)} columns are generalised until every combination is shared by at least {stage.k} persons; at most "
+        f"{stage.max_suppressed:f} of the rows are left out.",
+        f"Ungeneralised, these columns allow {combinations} combinations, for {rows} rows.",
+        "How much detail is lost shows only in the run; it spends no budget.",
+    ]
+    if combinations > rows:
+        said.append("There are more combinations than rows, so most values will be coarser than they are now.")
+    return said

@@ -1,0 +1,12 @@
+"""What is read about runs."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from catalog.datasets.models import Dataset
+from catalog.releases.models import Run
+
+
+def runs_of(dataset: Dataset) -> QuerySet[Run]:
+    return dataset.runs.select_related("version", "requested_by", "population").order_by("-id")

@@ -1,0 +1,177 @@
+"""What changes runs, on request of people. What workers do is in :mod:`catalog.releases.work`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import transaction
+
+from anonymize import recipe as recipes
+from anonymize.errors import Problem, RecipeError
+from anonymize.recipe import DpTable, KAnonymity, Recipe, Role
+from catalog.audit import services as audit
+from catalog.audit.doorbell import ring_on_commit
+from catalog.audit.errors import Conflict, Invalid
+from catalog.audit.transitions import move
+from catalog.datasets.models import Dataset, Version
+from catalog.datasets.selectors import latest_ready
+from catalog.datasets.states import READY
+from catalog.ledger.models import Population
+from catalog.ledger.selectors import balance
+from catalog.ledger.services import BudgetExceeded, checked
+from catalog.people.models import User
+from catalog.releases.code import code_version
+from catalog.releases.models import Run
+from catalog.releases.policies import check_can_cancel, check_can_run
+from catalog.releases.states import CANCELLED, RUN
+
+RUN_TASK = "releases.execute_run"
+
+
+def read_recipe(document: Any) -> Recipe:
+    """A recipe from a decoded JSON document or from text. Raises :class:`Invalid` that names every problem."""
+    try:
+        text = document if isinstance(document, str) else json.dumps(document)
+        return recipes.loads(text)
+    except (TypeError, ValueError):
+        raise Invalid("The recipe is not JSON.") from None
+    except RecipeError as error:
+        raise Invalid(f"The recipe cannot be run: {error.message}", problems=error.problems) from None
+
+
+def fit(recipe: Recipe, dataset: Dataset, version: Version) -> None:
+    """Check what only the platform knows: the version's columns and roles, its hierarchy files, the population.
+
+    A recipe may treat a column more strictly than its role says, never more loosely.
+    """
+    problems = [*_column_problems(recipe, version), *_file_problems(recipe, dataset)]
+    if isinstance(recipe.final, DpTable) and dataset.population_id is None:
+        problems.append(
+            Problem("no_population", "name the population of this dataset first: its budget pays for the noise", pointer="/population")
+        )
+    if problems:
+        raise Invalid(f"The recipe does not fit this dataset: {problems[0].message}", problems=tuple(problems))
+
+
+# The roles that a recipe may give to a column of a role, where rows are published: as strict, or stricter.
+# A DP table bounds and drowns every column alike, so there only identifiers stay what they are.
+_GONE = {Role.DIRECT_IDENTIFIER}
+AS_STRICT: dict[Role, set[Role]] = {
+    Role.DIRECT_IDENTIFIER: _GONE,
+    Role.PERSON_KEY: {Role.PERSON_KEY, *_GONE},
+    Role.QUASI_IDENTIFIER: {Role.QUASI_IDENTIFIER, *_GONE},
+    Role.EVENT_TIME: {Role.EVENT_TIME, Role.QUASI_IDENTIFIER, *_GONE},
+    Role.PLACE: {Role.PLACE, Role.QUASI_IDENTIFIER, *_GONE},
+    Role.SENSITIVE: {Role.SENSITIVE, Role.QUASI_IDENTIFIER, *_GONE},
+    Role.PLAIN: set(Role),
+}
+
+
+def _allowed(role: Role, recipe: Recipe) -> set[Role]:
+    if isinstance(recipe.final, DpTable) and role not in (Role.DIRECT_IDENTIFIER, Role.PERSON_KEY):
+        return set(Role)
+    return AS_STRICT[role]
+
+
+def _column_problems(recipe: Recipe, version: Version) -> list[Problem]:
+    roles = {column.name: column.role for column in version.columns.all()}
+    made = {stage.name for stage in recipe.row_stages if isinstance(stage, recipes.Derive)}
+    problems: list[Problem] = []
+    for name, column in recipe.columns.items():
+        if name in made:
+            continue
+        found = _problem_of(name, column.role, roles, recipe)
+        problems += [found] if found else []
+    for name in sorted(_computed_from(recipe) - set(recipe.columns) - made):
+        if name not in roles:
+            problems.append(Problem("unknown_column", f"this version has no column {name!r}", pointer="/stages"))
+        elif not roles[name]:
+            problems.append(Problem("role_missing", f"column {name!r} has no role yet: set it first", pointer="/stages"))
+        elif roles[name] in (Role.DIRECT_IDENTIFIER, Role.PERSON_KEY):
+            problems.append(Problem("identifier_used", f"column {name!r} identifies people; nothing can be computed from it", pointer="/stages"))
+    return problems
+
+
+def _computed_from(recipe: Recipe) -> set[str]:
+    """Columns that stages before the protecting one read."""
+    names: set[str] = set()
+    for stage in recipe.row_stages:
+        names |= set(stage.product) if isinstance(stage, recipes.Derive) else {stage.column}
+    return names
+
+
+def _problem_of(name: str, asked: Role, roles: dict[str, str], recipe: Recipe) -> Problem | None:
+    pointer = f"/columns/{name}/role"
+    if name not in roles:
+        return Problem("unknown_column", f"this version has no column {name!r}", pointer=f"/columns/{name}")
+    if not roles[name]:
+        return Problem("role_missing", f"column {name!r} has no role yet: set it first, or leave the column out", pointer=pointer)
+    if asked not in _allowed(Role(roles[name]), recipe):
+        return Problem("role_loosened", f"column {name!r} has the role {roles[name]} and cannot be let through as {asked}", pointer=pointer)
+    return None
+
+
+def hierarchy_names(recipe: Recipe) -> set[str]:
+    """The hierarchy files that a recipe refers to."""
+    return {c.hierarchy.file for c in recipe.columns.values() if isinstance(c.hierarchy, recipes.FileHierarchy)}
+
+
+def _file_problems(recipe: Recipe, dataset: Dataset) -> list[Problem]:
+    known = set(dataset.hierarchy_files.values_list("name", flat=True))
+    return [
+        Problem("unknown_hierarchy", f"this dataset has no hierarchy file {name!r}; upload it first", pointer="/columns")
+        for name in sorted(hierarchy_names(recipe) - known)
+    ]
+
+
+def request_run(*, by: User, dataset: Dataset, document: Any, version: Version | None = None) -> Run:
+    """Queue a run of a recipe on a version (the newest ready one when None).
+
+    Raises:
+        NotAllowed, Conflict: not a steward of it, or no version is ready.
+        Invalid: the recipe cannot be run here; every problem is named.
+        BudgetExceeded: the population has not enough budget left for it now. (It is charged only when noise is drawn.)
+    """
+    check_can_run(by, dataset)
+    version = version or latest_ready(dataset)
+    if version is None or version.state != READY or version.dataset_id != dataset.pk:
+        raise Conflict("Upload a version first, and wait until it is checked: there is no table to run on.")
+    recipe = read_recipe(document)
+    fit(recipe, dataset, version)
+    refuse_overdraft(recipe, dataset)
+    used = hierarchy_names(recipe)
+    with transaction.atomic():
+        run = Run.objects.create(
+            dataset=dataset, version=version, population=dataset.population, recipe=json.loads(recipe.to_json()),
+            recipe_sha256=recipe.sha256(), code_version=code_version(), requested_by=by,
+            hierarchies=dict(dataset.hierarchy_files.filter(name__in=used).values_list("name", "sha256")),
+        )  # fmt: skip
+        audit.record(
+            by=by, action="run.requested", subject=run,
+            detail={"recipe_sha256": run.recipe_sha256, "version_sha256": version.sha256, "code": run.code_version},
+        )  # fmt: skip
+        ring_on_commit(RUN_TASK, run)
+    return run
+
+
+def refuse_overdraft(recipe: Recipe, dataset: Dataset) -> None:
+    stage = recipe.final
+    if not isinstance(stage, DpTable) or dataset.population_id is None:
+        return
+    population = Population.objects.get(pk=dataset.population_id)  # not the copy that the caller may hold for long
+    left, asked = balance(population).left, checked(stage.epsilon, stage.delta)
+    if not (asked.epsilon <= left.epsilon and asked.delta <= left.delta):
+        raise BudgetExceeded(remaining=left, asked=asked)
+
+
+def cancel_run(*, by: User, run: Run) -> None:
+    """Stop a run. Its worker notices at the next step; a budget that was charged stays charged."""
+    check_can_cancel(by, run)
+    move(RUN, run, to=CANCELLED, by=by, action="run.cancelled", changes={"lease_until": None})
+
+
+def family(recipe: Recipe) -> str:
+    """The kind of promise: differential_privacy, k_anonymity or none."""
+    stage = recipe.final
+    return "differential_privacy" if isinstance(stage, DpTable) else "k_anonymity" if isinstance(stage, KAnonymity) else "none"

@@ -1,0 +1,15 @@
+"""Doorbells: an id in, one service called."""
+
+from celery import shared_task
+
+from catalog.releases import sweeper, work
+
+
+@shared_task(name="releases.execute_run")
+def execute_run(run_id: int) -> None:
+    work.execute_run(run_id)
+
+
+@shared_task(name="releases.sweep")
+def sweep() -> None:
+    sweeper.sweep()

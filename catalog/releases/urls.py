@@ -1,0 +1,12 @@
+"""API routes of this room, under /api/v1/."""
+
+from django.urls import path
+
+from catalog.releases import api
+
+urlpatterns = [
+    path("datasets/<slug:slug>/recipes", api.RecipesView.as_view(), name="api-recipes"),
+    path("datasets/<slug:slug>/runs", api.RunsView.as_view(), name="api-runs"),
+    path("datasets/<slug:slug>/runs:preview", api.PreviewView.as_view(), name="api-preview"),
+    path("runs/<int:run_id>", api.RunView.as_view(), name="api-run"),
+]

@@ -1,0 +1,90 @@
+"""What is read about reviews: the officer's queue, and what one page of it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from catalog.audit.errors import NotAllowed
+from catalog.audit.models import TrailEntry
+from catalog.people.models import OfficerMandate, User
+from catalog.people.policies import has_role
+from catalog.people.roles import Role
+from catalog.review.models import Decision, Review
+from catalog.review.states import APPROVED, WAITING
+
+
+def queue(user: User) -> QuerySet[Review]:
+    """Reviews that wait for this officer, longest first: mandated organisations, nothing they had a hand in."""
+    mandates = OfficerMandate.objects.filter(user=user).values("organisation")
+    return (
+        Review.objects.filter(state__in=WAITING, dataset__organisation__in=mandates)
+        .exclude(involved__user=user)
+        .select_related("dataset__organisation", "run__version", "submitted_by")
+        .order_by("submitted_at", "id")
+    )
+
+
+def visible(user: User) -> QuerySet[Review]:
+    """All reviews that ``check_can_look`` would let this user see, newest first."""
+    rows = Review.objects.select_related("dataset__organisation", "run__version", "submitted_by", "officer").order_by("-pk")
+    if has_role(user, Role.OFFICER, Role.LEAD_OFFICER, Role.AUDITOR):
+        return rows
+    if has_role(user, Role.STEWARD) and user.organisation_id is not None:
+        return rows.filter(dataset__organisation=user.organisation_id)
+    raise NotAllowed("Reviews are for the dataset's stewards, privacy officers and auditors.")
+
+
+def earlier_releases(review: Review) -> QuerySet[Review]:
+    """Approved reviews about the same people: of this dataset, and of others with the same population."""
+    same = Review.objects.filter(dataset=review.dataset)
+    if review.dataset.population_id is not None:
+        same = Review.objects.filter(dataset__population=review.dataset.population_id)
+    return same.filter(state=APPROVED).exclude(pk=review.pk).select_related("dataset", "run").order_by("-decided_at")
+
+
+def record_so_far(review: Review) -> QuerySet[TrailEntry]:
+    """The trail of this review and its run, oldest first."""
+    review_part = TrailEntry.objects.filter(subject_type="review", subject_id=str(review.pk))
+    return (review_part | TrailEntry.objects.filter(subject_type="run", subject_id=str(review.run_id))).order_by("seq")
+
+
+def approval(review: Review) -> Decision | None:
+    return review.decisions.filter(verdict="approve").select_related("decided_by").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Something an officer should look at first: its word and the figure behind it. ``stop`` or ``warning``."""
+
+    level: str
+    code: str
+    figure: str = ""
+
+
+def red_flags(review: Review) -> list[Flag]:
+    """What speaks against a release, most serious first. An empty list is no advice to approve."""
+    run, dataset = review.run, review.dataset
+    guarantee = (run.report or {}).get("guarantee", {})
+    family = guarantee.get("family")
+    flags: list[Flag] = []
+    contract = getattr(dataset, "contract", None)
+    if contract is not None:
+        permitted = contract.permits_microdata if family != "differential_privacy" else contract.permits_aggregates
+        if not permitted:
+            flags.append(Flag("stop", "contract_forbids", contract.number))
+        if not contract.valid_from <= review.submitted_at.date() <= contract.valid_until:
+            flags.append(Flag("stop", "contract_expired", contract.valid_until.isoformat()))
+    if family == "k_anonymity":
+        others = earlier_releases(review).exclude(run__report__guarantee__family="differential_privacy").count()
+        if others:
+            flags.append(Flag("stop", "microdata_of_the_same_people", str(others)))
+        flags.append(Flag("warning", "microdata", str(guarantee.get("measured_k", ""))))
+        if run.recipe["stages"][-1].get("method") == "local_recoding":
+            flags.append(Flag("warning", "local_recoding"))
+    if family == "none" and (run.report or {}).get("internal", {}).get("about_persons"):
+        flags.append(Flag("stop", "about_persons"))
+    if family == "differential_privacy" and float(guarantee.get("epsilon", "0")) > 2:
+        flags.append(Flag("warning", "large_epsilon", guarantee["epsilon"]))
+    return flags

@@ -1,0 +1,86 @@
+"""What the environment says. Every deployment choice is one variable here; docs/reference/settings.md lists them.
+
+Two modes. ``embedded`` (the default) needs no server and listens on this machine only. ``production`` has no default
+for anything that protects someone: a missing variable stops the boot.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+MODE: str = env.str("OPENDATA_MODE", default="embedded")
+if MODE not in ("embedded", "production"):
+    raise ImproperlyConfigured("OPENDATA_MODE must be embedded or production")
+EMBEDDED = MODE == "embedded"
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+
+
+def required(name: str, embedded_file: str) -> str:
+    """A secret or a key: from the variable, or in embedded mode from a file that ``setup_embedded`` wrote."""
+    value: str = env.str(name, default="")
+    if value:
+        return value
+    path = DATA_DIR / embedded_file
+    if EMBEDDED and path.is_file():
+        return path.read_text().strip()
+    if EMBEDDED:
+        return ""
+    raise ImproperlyConfigured(f"{name} must be set in production")
+
+
+def database() -> dict[str, Any]:
+    """Django's database settings; SQLite gets write-ahead logging and immediate transactions."""
+    if not env.str("DATABASE_URL", default="") and not EMBEDDED:
+        raise ImproperlyConfigured("DATABASE_URL must be set in production")
+    settings: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
+    if settings["ENGINE"] == "django.db.backends.sqlite3":
+        settings["OPTIONS"] = {
+            # BEGIN IMMEDIATE: two writers queue up instead of failing when a read lock turns into a write lock.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+        }
+        settings["CONN_MAX_AGE"] = None  # opening the file costs more than a page of records
+    else:
+        settings.setdefault("CONN_MAX_AGE", 60)
+        settings.setdefault("CONN_HEALTH_CHECKS", True)
+    return settings
+
+
+def broker() -> tuple[str, dict[str, Any]]:
+    """Celery's broker address and transport options. The broker is only a doorbell: losing a message loses nothing."""
+    url: str = env.str("BROKER_URL", default="filesystem://" if EMBEDDED else "")
+    if not url:
+        raise ImproperlyConfigured("BROKER_URL must be set in production")
+    if not url.startswith("filesystem://"):
+        return url, {}
+    folder = DATA_DIR / "broker"
+    for part in ("queue", "control"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    queue = str(folder / "queue")
+    return url, {"data_folder_in": queue, "data_folder_out": queue, "control_folder": str(folder / "control")}
+
+
+def stores() -> dict[str, dict[str, Any]]:
+    """Where sealed uploads, artefacts under review and published files live: local folders, or S3 buckets."""
+    names = ("vault", "artefacts", "public")
+    bucket: str = env.str("S3_BUCKET", default="")
+    if not bucket:
+        backend = "django.core.files.storage.FileSystemStorage"
+        return {name: {"BACKEND": backend, "OPTIONS": {"location": str(DATA_DIR / name)}} for name in names}
+    options = {
+        "bucket_name": bucket,
+        "endpoint_url": env.str("S3_ENDPOINT_URL", default=None),
+        "access_key": env.str("S3_ACCESS_KEY", default=None),
+        "secret_key": env.str("S3_SECRET_KEY", default=None),
+        "default_acl": "private",
+        "file_overwrite": False,
+    }
+    return {name: {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {**options, "location": name}} for name in names}

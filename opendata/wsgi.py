@@ -1,0 +1,12 @@
+"""The web process. It can seal what is uploaded; it holds no key that opens the vault."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opendata.settings")
+application = get_wsgi_application()
+
+from opendata.checks import stop_if_unsafe  # noqa: E402  needs the settings
+
+stop_if_unsafe()

@@ -1,0 +1,104 @@
+"""Random small tables with sensitive values, as rows and as the engine's arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import strategies as st
+
+from anonymize.microdata.classes import Combinations, from_incidence
+from anonymize.microdata.lattice import CodedLadder
+from anonymize.microdata.models import Rules, model_of
+from anonymize.microdata.sensitive import of_pairs
+from anonymize.recipe import Alpha, BetaLikeness, LDiversity, PrivacyModel, TCloseness
+from tests.anonymize.oracles import models as oracle
+
+SECRET_LEVELS = (np.array([0, 1, 2, 3]), np.array([0, 0, 1, 1]), np.zeros(4, dtype=int))
+RANKS = np.array([0, 1, 2, 3])
+GROUND = {
+    "equal": {(a, b): Fraction(int(a != b)) for a in range(4) for b in range(4)},
+    "ordered": {(a, b): Fraction(abs(a - b), 3) for a in range(4) for b in range(4)},
+    "hierarchical": {(a, b): Fraction(0 if a == b else 1 if a // 2 == b // 2 else 2, 2) for a in range(4) for b in range(4)},
+}
+LADDER = CodedLadder(
+    "q", (np.arange(4), np.array([0, 0, 1, 1]), np.zeros(4, dtype=int)), (4, 2, 1), (np.zeros(4), np.full(2, 1 / 3), np.ones(1))
+)
+PENALTY = (0.0, 1 / 3, 1.0)
+MODELS: tuple[PrivacyModel, ...] = (
+    LDiversity(model="l_diversity", column="s", kind="distinct", l="2"),
+    LDiversity(model="l_diversity", column="s", kind="entropy", l="1.7"),
+    LDiversity(model="l_diversity", column="s", kind="recursive", l="2", c="1.5"),
+    TCloseness(model="t_closeness", column="s", t="0.3", distance="equal"),
+    TCloseness(model="t_closeness", column="s", t="0.25", distance="ordered"),
+    TCloseness(model="t_closeness", column="s", t="0.25", distance="hierarchical"),
+    Alpha(model="alpha", column="s", alpha="0.6"),
+    BetaLikeness(model="beta_likeness", column="s", beta="0.8"),
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """``rows``: (codes of the quasi-identifiers, person, code of the secret)."""
+
+    rows: list[tuple[tuple[int, ...], int, int]]
+    models: tuple[PrivacyModel, ...]
+    k: int
+
+    @property
+    def pairs(self) -> list[oracle.Pair]:
+        return [(person, secret) for _, person, secret in self.rows]
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *, models: tuple[PrivacyModel, ...] = MODELS, most: int = 2) -> World:
+    size, width = draw(st.integers(2, 16)), draw(st.integers(1, 2))
+    one_row_each = draw(st.booleans())
+    rows = [
+        (
+            tuple(draw(st.integers(0, 3)) for _ in range(width)),
+            i if one_row_each else draw(st.integers(0, 7)),
+            draw(st.integers(0, 3)),
+        )
+        for i in range(size)
+    ]
+    asked = draw(st.lists(st.sampled_from(models), max_size=most, unique=True))
+    return World(rows, tuple(asked), draw(st.integers(1, 3)))
+
+
+def arrays(world: World) -> tuple[Combinations, list[CodedLadder], Rules]:
+    table = _combinations([(codes, person) for codes, person, _ in world.rows])
+    pairs = _combinations([((*codes, secret), person) for codes, person, secret in world.rows])
+    sensitive = of_pairs(table, pairs, 4)
+    rules = tuple((model_of(model, SECRET_LEVELS, RANKS), sensitive) for model in world.models)
+    return table, [LADDER] * table.codes.shape[1], rules
+
+
+def _combinations(rows: list[tuple[tuple[int, ...], int]]) -> Combinations:
+    distinct = list(dict.fromkeys(codes for codes, _ in rows))
+    counts = np.array([sum(codes == other for other, _ in rows) for codes in distinct])
+    combination, person = np.array(sorted({(distinct.index(codes), person) for codes, person in rows})).T
+    return from_incidence([f"c{i}" for i in range(len(distinct[0]))], np.array(distinct), counts, combination, person)
+
+
+def keeps(pairs: list[oracle.Pair], world: World) -> bool:
+    """Whether a class of these (person, secret) keeps k and all models, by the oracle."""
+    return oracle.persons(pairs) >= world.k and all(_holds(model, pairs, world.pairs) for model in world.models)
+
+
+def _holds(model: PrivacyModel, pairs: list[oracle.Pair], table: list[oracle.Pair]) -> bool:
+    match model:
+        case LDiversity(kind="distinct", l=least):
+            return oracle.distinct(pairs) >= least
+        case LDiversity(kind="entropy", l=least):
+            return oracle.entropy(pairs) >= float(least) - 1e-9
+        case LDiversity(l=least, c=ratio):
+            return oracle.recursive(pairs, int(least), Fraction(ratio or Decimal(0)))
+        case TCloseness(t=limit, distance=distance):
+            return oracle.closeness(pairs, table, GROUND[distance]) <= Fraction(limit)
+        case Alpha(alpha=limit):
+            return oracle.alpha(pairs) <= Fraction(limit)
+        case BetaLikeness(beta=limit):
+            return oracle.beta(pairs, table) <= Fraction(limit)

@@ -1,0 +1,120 @@
+"""Usefulness, against sums written out over every row and every cell of a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import log2
+
+import numpy as np
+import pytest
+
+from anonymize import utility
+from anonymize.risk.coding import blocks
+from tests.anonymize.risk.worlds import coarse, coded, people
+
+
+@pytest.fixture(scope="module")
+def world():
+    original = people(np.random.default_rng(2), 300)
+    return original, coarse(original)
+
+
+def test_non_uniform_entropy_is_the_sum_over_rows(world):
+    original, release = world
+    before, after = original["age"].to_pylist(), release["age"].to_pylist()
+    n, of_leaf, of_label = len(before), Counter(before), Counter(after)
+    lost = sum(-log2(of_leaf[a] / of_label[b]) for a, b in zip(before, after, strict=True))
+    everything = sum(-log2(of_leaf[a] / n) for a in before)
+    codes = [np.unique(column, return_inverse=True)[1] for column in (before, after)]
+    assert utility.non_uniform_entropy(*codes) == pytest.approx(lost / everything, abs=1e-8)
+    assert utility.non_uniform_entropy(codes[0], codes[0]) == 0
+    assert utility.non_uniform_entropy(codes[0], np.zeros(n, dtype=int)) == 1
+
+
+def test_entropy_without_matched_rows_is_the_same_where_equal_leaves_get_equal_labels(world):
+    tables = coded(*world)
+    for i, column in enumerate(tables.columns):
+        leaves, labels = tables.original[:, i], tables.release[:, i]
+        counts = np.bincount(leaves, minlength=column.leaves)
+        alone = utility.entropy_loss(counts, column.starts, column.members, labels, len(leaves))
+        assert alone == pytest.approx(utility.non_uniform_entropy(leaves, labels), abs=1e-8)
+        half = utility.entropy_loss(counts, column.starts, column.members, labels[:0], len(leaves))
+        assert half == 1
+
+
+def test_a_suppressed_row_loses_everything():
+    assert utility.column_loss(np.array([0.0, 0.5]), np.array([0, 1]), rows=4) == (0 + 0.5 + 1 + 1) / 4
+    with pytest.raises(ValueError, match="no more rows"):
+        utility.column_loss(np.array([0.0]), np.array([0, 0]), rows=1)
+
+
+def slow_spread(table, tables, names):
+    """Rows of a release shared out evenly over what each label covers."""
+    shares: Counter[tuple[int, ...]] = Counter()
+    places = [tables.place(name) for name in names]
+    for row in tables.release:
+        covers = [tables.columns[i].covered(row[i]).tolist() for i in places]
+        for a in covers[0]:
+            for b in covers[-1]:
+                shares[(a, b) if len(names) == 2 else (a,)] += 1 / (len(covers[0]) * (len(covers[1]) if len(names) == 2 else len(covers[0])))
+    return shares
+
+
+def slow_distance(tables, names):
+    places = [tables.place(name) for name in names]
+    before = Counter(tuple(row[i] for i in places) for row in tables.original.tolist())
+    after = slow_spread(None, tables, names)
+    n, m = sum(before.values()), sum(after.values())
+    return sum(abs(before[cell] / n - after[cell] / m) for cell in set(before) | set(after)) / 2
+
+
+def test_distances_of_tables_are_those_of_every_cell(world):
+    tables = coded(*world)
+    parts = [blocks(column, tables.original[:, i]) for i, column in enumerate(tables.columns)]
+    spreads = [column.spread(part) for column, part in zip(tables.columns, parts, strict=True)]
+    for i, name in enumerate(("age", "area", "illness")):
+        found = utility.marginal_distance(tables.original[:, i], tables.release[:, i], parts[i], spreads[i])
+        assert found == pytest.approx(slow_distance(tables, [name]), abs=1e-8)
+    two = utility.two_way_distances(tables.original, tables.release, parts, spreads)
+    for (i, j), found in two.items():
+        assert found == pytest.approx(slow_distance(tables, [tables.columns[i].name, tables.columns[j].name]), abs=1e-8)
+
+
+def test_a_copy_is_at_distance_0_and_an_empty_release_at_1(world):
+    original, _ = world
+    tables = coded(original, original)
+    parts = [blocks(column, tables.original[:, i]) for i, column in enumerate(tables.columns)]
+    spreads = [column.spread(part) for column, part in zip(tables.columns, parts, strict=True)]
+    assert set(utility.two_way_distances(tables.original, tables.release, parts, spreads).values()) == {0.0}
+    assert utility.total_variation(np.array([1.0, 2.0]), np.zeros(2)) == 1
+    assert utility.total_variation(np.array([1.0, 0]), np.array([0, 5.0])) == 1
+
+
+def test_blocks_are_few_keep_order_and_hold_every_leaf():
+    original = people(np.random.default_rng(3), 500)
+    tables = coded(original, original)
+    age = tables.columns[0]
+    found = blocks(age, tables.original[:, 0], most=5)
+    assert set(found.tolist()) == set(range(5))
+    order = np.argsort(age.numbers)
+    assert (np.diff(found[order]) >= 0).all()
+    area = blocks(tables.columns[1], tables.original[:, 1], most=3)
+    assert set(area.tolist()) == {0, 1, 2}
+
+
+def test_a_model_learns_what_is_there_to_learn_and_no_more():
+    rng = np.random.default_rng(0)
+    code = rng.integers(0, 4, 800)
+    y = ((code >= 2) ^ (rng.random(800) < 0.05)).astype(int)
+    x = np.eye(4)[code]
+    good = utility.model_accuracy(x[:400], y[:400], x[400:], y[400:])
+    noise = utility.model_accuracy(rng.permutation(x[:400]), y[:400], x[400:], y[400:])
+    coarse = np.repeat(x.reshape(-1, 2, 2).sum(axis=2), 2, axis=1) / 2  # codes 0, 1 and 2, 3 as one label each
+    blurred = utility.model_accuracy(coarse[:400], y[:400], x[400:], y[400:])
+    assert good["accuracy"] > 0.9
+    assert noise["accuracy"] < 0.8
+    assert blurred["accuracy"] == good["accuracy"]  # the labels keep what matters here
+    assert 0.4 < good["commonest"] < 0.6
+    one_value = utility.model_accuracy(x[:400], np.zeros(400, dtype=int), x[400:], y[400:])
+    assert one_value["balanced"] == 0.5
+    assert utility.model_accuracy(x[:0], y[:0], x, y)["accuracy"] == 0

@@ -1,0 +1,92 @@
+"""A real browser: Chromium from the system's packages, driven by Playwright; and a platform of real processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live.platform import PASSWORD, platform
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is; tests that need it say so where it is absent."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium must be there in CI")
+        pytest.skip("needs Chromium (package chromium), which is not on this machine")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[object]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    with platform(tmp_path_factory.mktemp("browser")) as made:
+        made.start()
+        yield made
+
+
+class Visitor:
+    """Somebody at a browser. ``complaints``: what its console, or a request to another host, gave cause for."""
+
+    def __init__(self, browser, url: str, *, width: int = 1280, scripts: bool = True) -> None:
+        self.url = url
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, locale="en-US", java_script_enabled=scripts)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda said: self._complain(said.text) if said.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._check_host)
+
+    def _complain(self, text: str) -> None:
+        if "Failed to load resource" not in text:  # a 404 or 410 that the test asked for
+            self.complaints.append(text)
+
+    def _check_host(self, request) -> None:
+        if not request.url.startswith((self.url, "data:")):
+            self.complaints.append(f"asked another host: {request.url}")
+
+    def sign_in(self, name: str) -> None:
+        self.go("/login")
+        self.page.fill("#id_username", name)
+        self.page.fill("#id_password", PASSWORD)
+        self.page.click("main button")
+        self.page.wait_for_url(lambda url: "/login" not in url)
+
+    def go(self, path: str):
+        return self.page.goto(self.url + path)
+
+    def text(self) -> str:
+        return self.page.inner_text("main")
+
+
+@pytest.fixture
+def visit(browser, site):
+    """``visit(name)``: a visitor who is signed in; ``visit()``: one who is not. None of them may have cause to complain."""
+    visitors: list[Visitor] = []
+
+    def make(name: str = "", **options) -> Visitor:
+        visitor = Visitor(browser, site.url, **options)
+        visitors.append(visitor)
+        if name:
+            visitor.sign_in(name)
+        return visitor
+
+    yield make
+    complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
+    for visitor in visitors:
+        visitor.context.close()
+    assert complaints == []
