@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pyrage
 
@@ -207,17 +208,34 @@ def port_in_use(port: int) -> bool:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Every way out ends the processes: SIGTERM does what Ctrl-C does, also where a shell had SIGINT ignored."""
+    """Every way out ends the processes: SIGTERM does what Ctrl-C does, also where a shell had SIGINT ignored.
+
+    Only the first signal counts: a second one, from an impatient hand, must not interrupt the ending of the processes
+    nor the last words.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        _restore(before)
+        raise
+    else:
+        _restore(before)
+
+
+def _restore(handlers: Mapping[int, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def serve(platform: Embedded) -> None:

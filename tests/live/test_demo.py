@@ -104,6 +104,7 @@ def interrupted(folder: Path, port: int, *, when: str) -> tuple[int, str]:
             lines.append(line)
             if line.startswith(when):
                 demo.send_signal(signal.SIGINT)
+                demo.send_signal(signal.SIGINT)  # an impatient hand: the second must not cut the ending short
         demo.communicate(timeout=90)
     finally:
         demo.kill()
