@@ -219,7 +219,7 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for number in before:
         signal.signal(number, interrupt)
     try:
@@ -233,7 +233,7 @@ def ended_by_signals() -> Iterator[None]:
         _restore(before)
 
 
-def _restore(handlers: Mapping[int, Any]) -> None:
+def _restore(handlers: dict[int, Any]) -> None:
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

@@ -1,0 +1,53 @@
+"""The recipe: what to do with a table, as frozen typed values; JSON in, JSON out.
+
+A recipe names every column that may leave, with its role, and the stages to run. A column that it does not name is
+dropped. Budgets are exact decimals; numbers that are not finite and positive are refused by checks in the positive
+form, so that ``nan`` cannot slip through a comparison.
+"""
+
+from anonymize.recipe.aggregates import Bucket, DpTable, GroupBy, Measure
+from anonymize.recipe.columns import Column, Role
+from anonymize.recipe.document import Recipe
+from anonymize.recipe.hierarchies import (
+    DateHierarchy,
+    DateLevel,
+    FileHierarchy,
+    H3Hierarchy,
+    Hierarchy,
+    IntervalHierarchy,
+    PrefixHierarchy,
+)
+from anonymize.recipe.microdata import Alpha, BetaLikeness, KAnonymity, LDiversity, PrivacyModel, TCloseness
+from anonymize.recipe.parsing import json_schema, loads, parse
+from anonymize.recipe.rows import Derive, KeepRows
+from anonymize.recipe.stages import Scan, Stage
+
+__all__ = [
+    "Alpha",
+    "BetaLikeness",
+    "Bucket",
+    "Column",
+    "DateHierarchy",
+    "DateLevel",
+    "Derive",
+    "DpTable",
+    "FileHierarchy",
+    "GroupBy",
+    "H3Hierarchy",
+    "Hierarchy",
+    "IntervalHierarchy",
+    "KAnonymity",
+    "KeepRows",
+    "LDiversity",
+    "Measure",
+    "PrefixHierarchy",
+    "PrivacyModel",
+    "Recipe",
+    "Role",
+    "Scan",
+    "Stage",
+    "TCloseness",
+    "json_schema",
+    "loads",
+    "parse",
+]

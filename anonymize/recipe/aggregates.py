@@ -1,0 +1,105 @@
+"""The stage dp_table: what it groups by, what it measures, what it may spend."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from anonymize.recipe.values import Bound, Delta, Epsilon, Exact, Name, Unit, Value, between, zone_name
+
+Bucket = Literal["hour", "day", "week", "month", "quarter", "year", "hour_of_day", "day_of_week"]
+
+
+class GroupBy(Value):
+    """One dimension of a DP table: a column as it is, at a level of its hierarchy, or in time buckets.
+
+    ``values`` declares the public domain. Buckets hour_of_day (0–23) and day_of_week (1 Monday – 7 Sunday) declare
+    themselves; the other buckets declare theirs by ``start`` and ``end`` (ISO dates, end exclusive).
+    A time stamp without a zone is local time of ``time_zone``; one with a zone is converted to it.
+    """
+
+    column: Name
+    bucket: Bucket | None = None
+    time_zone: Annotated[str, AfterValidator(zone_name)] = "UTC"
+    level: Annotated[int, Field(ge=0, le=20)] | None = None
+    values: Annotated[tuple[str, ...], Field(min_length=1, max_length=100_000)] | None = None
+    start: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    end: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.bucket is not None and self.level is not None:
+            raise ValueError("give either a bucket or a level")
+        if (self.start is None) != (self.end is None):
+            raise ValueError("start and end go together")
+        if self.start is not None and (self.bucket is None or self.bucket in ("hour_of_day", "day_of_week")):
+            raise ValueError("start and end declare the range of a calendar bucket")
+        if self.start is not None and self.end is not None and not self.start < self.end:
+            raise ValueError("start must be before end")
+        if self.values is not None and len(set(self.values)) != len(self.values):
+            raise ValueError("a declared value is listed twice")
+        return self
+
+    @property
+    def output_name(self) -> str:
+        """Name of the column in the artefact: the column's own, or ``column_bucket``."""
+        return self.column if self.bucket is None else f"{self.column}_{self.bucket}"
+
+
+class Measure(Value):
+    """A measure of a DP table: distinct persons, rows, or the sum of a clamped column, in whole ``unit``\\ s."""
+
+    name: Name
+    kind: Literal["persons", "rows", "sum"]
+    column: Name | None = None
+    lower: Bound | None = None
+    upper: Bound | None = None
+    unit: Unit = Decimal(1)
+    weight: Annotated[Exact, between(Decimal(0), Decimal(1000), open_low=True)] = Decimal(1)
+
+    @model_validator(mode="after")
+    def _sum_is_bounded(self) -> Self:
+        bounds = (self.column, self.lower, self.upper)
+        if self.kind == "sum":
+            if self.column is None or self.lower is None or self.upper is None:
+                raise ValueError("a sum needs column, lower and upper: bounds are never taken from the data")
+            if not self.lower < self.upper:
+                raise ValueError("lower must be below upper")
+            if Fraction(self.lower) % Fraction(self.unit) or Fraction(self.upper) % Fraction(self.unit):
+                raise ValueError("lower and upper must be whole multiples of unit")
+        elif any(part is not None for part in bounds):
+            raise ValueError(f"{self.kind} takes no column, lower or upper")
+        return self
+
+
+class DpTable(Value):
+    """A table of noisy aggregates, (ε, δ)-differentially private for the person (Dwork & Roth 2014)."""
+
+    stage: Literal["dp_table"]
+    group_by: Annotated[tuple[GroupBy, ...], Field(min_length=1, max_length=8)]
+    measures: Annotated[tuple[Measure, ...], Field(min_length=1, max_length=20)]
+    epsilon: Epsilon
+    delta: Delta = Decimal(0)
+    max_cells_per_person: Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
+    max_rows_per_cell: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 1
+    cells: Literal["public", "private"]
+    non_negative: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [g.output_name for g in self.group_by]
+        for measure in self.measures:
+            names += [measure.name, f"{measure.name}_lower", f"{measure.name}_upper"]
+        if len({name.casefold() for name in names}) != len(names):
+            raise ValueError("two output columns would have the same name, or differ only in upper and lower case")
+        if self.cells == "private" and not self.delta > 0:
+            raise ValueError("cells 'private' needs delta above 0: a cell held by one person must be able to stay hidden")
+        if self.cells == "public":
+            for g in self.group_by:
+                declared = g.values is not None or g.start is not None or g.bucket in ("hour_of_day", "day_of_week")
+                if not declared:
+                    raise ValueError(f"cells 'public' needs the declared values (or start and end) of {g.column!r}")
+        return self

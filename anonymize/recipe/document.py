@@ -1,0 +1,58 @@
+"""The whole recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from anonymize.errors import RecipeError
+from anonymize.recipe.checks import problems_of
+from anonymize.recipe.columns import Column, Role
+from anonymize.recipe.stages import PROTECTING, ROW_STAGES, Protecting, RowStage, Stage
+from anonymize.recipe.values import Name, Value
+
+
+class Recipe(Value):
+    """The whole recipe. Build it with :func:`parse`, which names every problem at once."""
+
+    recipe: Literal[1]
+    title: Annotated[str, Field(min_length=1, max_length=300)]
+    person_key: Name | None = None
+    missing_person_key: Literal["refuse", "drop"] = "refuse"
+    columns: Annotated[dict[Name, Column], Field(min_length=1, max_length=1000)]
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=20)]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        problems = list(problems_of(self))
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def final(self) -> Protecting:
+        """The one protecting stage; always the last."""
+        last = self.stages[-1]
+        if not isinstance(last, PROTECTING):
+            raise RecipeError("the last stage must protect: k_anonymity, dp_table or scan")
+        return last
+
+    @property
+    def row_stages(self) -> tuple[RowStage, ...]:
+        """The stages before it: each looks at one row at a time, so none weakens the protection of the last."""
+        return tuple(stage for stage in self.stages if isinstance(stage, ROW_STAGES))
+
+    def with_role(self, role: Role) -> tuple[str, ...]:
+        """Names of the columns of a role, in the recipe's order."""
+        return tuple(name for name, column in self.columns.items() if column.role is role)
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces; what :meth:`sha256` is taken of."""
+        return json.dumps(self.model_dump(mode="json", exclude_unset=True), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    def sha256(self) -> str:
+        """SHA-256 of the canonical JSON, hex."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()

@@ -1,0 +1,101 @@
+"""The kinds of hierarchy that a recipe can give to a column."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, model_validator
+
+from anonymize.recipe.values import Exact, Value, inside_folder
+
+
+class FileHierarchy(Value):
+    """A ladder from a file: ``;`` separated, leaf first, one line a value; relative to the recipe's folder."""
+
+    file: Annotated[str, AfterValidator(inside_folder)]
+
+
+class IntervalHierarchy(Value):
+    """Numeric intervals ``[a, b)`` of growing width, each width a multiple of the one before, then ``*``."""
+
+    intervals: Annotated[tuple[Exact, ...], Field(min_length=1, max_length=20)]
+    origin: Exact = Decimal(0)
+
+    @model_validator(mode="after")
+    def _nested(self) -> Self:
+        if not all(width > 0 for width in self.intervals):
+            raise ValueError("every interval width must be above 0")
+        for fine, coarse in zip(self.intervals, self.intervals[1:], strict=False):
+            if not (coarse > fine and Fraction(coarse) % Fraction(fine) == 0):
+                raise ValueError("each interval width must be a larger multiple of the one before, or the levels do not nest")
+        return self
+
+
+DateLevel = Literal["day", "week", "month", "quarter", "year"]
+_DATE_LEVELS: tuple[DateLevel, ...] = ("day", "week", "month", "quarter", "year")
+
+
+class DateHierarchy(Value):
+    """Dates, from fine to coarse, then ``*``.
+
+    Where ``week`` is among the levels, the levels above it are those of the week's Thursday (ISO 8601), since a
+    calendar month does not hold whole weeks and levels must nest.
+    """
+
+    dates: Annotated[tuple[DateLevel, ...], Field(min_length=1)] = _DATE_LEVELS
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if list(self.dates) != [level for level in _DATE_LEVELS if level in self.dates]:
+            raise ValueError("date levels must go from fine to coarse, each once: " + ", ".join(_DATE_LEVELS))
+        return self
+
+
+class PrefixHierarchy(Value):
+    """Prefixes of a code, longest first: ``[8, 5, 2]`` keeps 8, then 5, then 2 characters, then ``*``."""
+
+    prefix: Annotated[tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _falling(self) -> Self:
+        if any(b >= a for a, b in zip(self.prefix, self.prefix[1:], strict=False)):
+            raise ValueError("prefix lengths must fall")
+        return self
+
+
+class H3Hierarchy(Value):
+    """H3 cells: resolutions from fine to coarse, ``[9, 7, 5]``, then ``*``."""
+
+    h3: Annotated[tuple[Annotated[int, Field(ge=0, le=15)], ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _falling(self) -> Self:
+        if any(b >= a for a, b in zip(self.h3, self.h3[1:], strict=False)):
+            raise ValueError("H3 resolutions must fall")
+        return self
+
+
+_HIERARCHIES = ("file", "intervals", "dates", "prefix", "h3")
+
+
+def _hierarchy_kind(value: Any) -> str | None:
+    """The field that says which kind of hierarchy it is, so that errors speak of that kind alone."""
+    if isinstance(value, BaseModel):
+        return next((kind for kind in _HIERARCHIES if kind in type(value).model_fields), None)
+    return next((kind for kind in _HIERARCHIES if isinstance(value, dict) and kind in value), None)
+
+
+Hierarchy: TypeAlias = Annotated[
+    Annotated[FileHierarchy, Tag("file")]
+    | Annotated[IntervalHierarchy, Tag("intervals")]
+    | Annotated[DateHierarchy, Tag("dates")]
+    | Annotated[PrefixHierarchy, Tag("prefix")]
+    | Annotated[H3Hierarchy, Tag("h3")],
+    Discriminator(
+        _hierarchy_kind,
+        custom_error_type="unknown_hierarchy",
+        custom_error_message="a hierarchy is one of file, intervals, dates, prefix or h3",
+    ),
+]

@@ -1,0 +1,83 @@
+"""The stage k_anonymity, and the models that may be asked for beside k."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from anonymize.recipe.values import MAX_COUNT, Exact, Name, Share, Six, Value, between
+
+
+class LDiversity(Value):
+    """l-diversity of a sensitive column (Machanavajjhala et al. 2007): distinct, entropy, or recursive (c,l)."""
+
+    model: Literal["l_diversity"]
+    column: Name
+    kind: Literal["distinct", "entropy", "recursive"] = "distinct"
+    l: Annotated[Exact, between(Decimal(1), Decimal(MAX_COUNT), open_low=True)]  # noqa: E741 - the model's own name
+    c: Annotated[Exact, between(Decimal(0), Decimal(1000), open_low=True), Six] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.c is not None) != (self.kind == "recursive"):
+            raise ValueError("c belongs to recursive (c,l)-diversity, which needs it")
+        if self.kind != "entropy" and self.l % 1:
+            raise ValueError("l must be a whole number, unless it bounds the entropy")
+        return self
+
+
+class TCloseness(Value):
+    """t-closeness of a sensitive column (Li et al. 2007): earth mover's distance from the whole table at most t."""
+
+    model: Literal["t_closeness"]
+    column: Name
+    t: Annotated[Share, Six]
+    distance: Literal["equal", "ordered", "hierarchical"] = "equal"
+
+
+class Alpha(Value):
+    """(α,k)-anonymity (Wong et al. 2006): at most a share α of a class's persons have any one value of the column."""
+
+    model: Literal["alpha"]
+    column: Name
+    alpha: Annotated[Exact, between(Decimal(0), Decimal(1), open_low=True), Six]
+
+
+class BetaLikeness(Value):
+    """Basic β-likeness (Cao & Karras 2012): no value more than 1 + β times as frequent in a class as in the table."""
+
+    model: Literal["beta_likeness"]
+    column: Name
+    beta: Annotated[Exact, between(Decimal(0), Decimal(MAX_COUNT), open_low=True), Six]
+
+
+PrivacyModel: TypeAlias = Annotated[LDiversity | TCloseness | Alpha | BetaLikeness, Field(discriminator="model")]
+
+
+class KAnonymity(Value):
+    """k-anonymity (Samarati & Sweeney 1998) over the quasi-identifiers, counted in distinct persons.
+
+    ``method``: *full_domain* puts every row at the same level of each column, the best such scheme; *local_recoding*
+    lets classes differ and suppresses nothing; *fixed* uses the ``levels`` given, chosen from hierarchies and public
+    figures and not from these data, and only suppresses what is too small. ``models``: what must hold of sensitive
+    columns in every class beside k.
+    """
+
+    stage: Literal["k_anonymity"]
+    k: Annotated[int, Field(ge=2, le=MAX_COUNT, strict=True)]
+    method: Literal["full_domain", "local_recoding", "fixed"] = "full_domain"
+    max_suppressed: Share = Decimal(0)
+    levels: dict[Name, Annotated[int, Field(ge=0, le=100, strict=True)]] | None = None
+    models: Annotated[tuple[PrivacyModel, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.levels is not None) != (self.method == "fixed"):
+            raise ValueError("levels belong to the method 'fixed', which needs them")
+        if self.method == "local_recoding" and self.max_suppressed:
+            raise ValueError("local_recoding suppresses nothing: leave max_suppressed out")
+        if len(set(self.models)) != len(self.models):
+            raise ValueError("a model is listed twice")
+        return self
