@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from anonymize.errors import PrivacyNotMet, RecipeError
 from anonymize.microdata.classes import Combinations
 from anonymize.microdata.full_domain import Outcome, Search
+from anonymize.microdata.judge import Judge
 from anonymize.microdata.lattice import CodedLadder, Node
-from anonymize.microdata.models import Judge
 
 
 def node_of(levels: Mapping[str, int], ladders: Sequence[CodedLadder]) -> Node:

@@ -32,8 +32,8 @@ import numpy as np
 
 from anonymize.errors import PrivacyNotMet, RecipeError
 from anonymize.microdata.classes import Classes, Combinations, Grouping
+from anonymize.microdata.judge import Judge, Rules
 from anonymize.microdata.lattice import Booleans, CodedLadder, Floats, Integers, Node
-from anonymize.microdata.models import Judge, Rules
 
 LOSS = "1 - granularity"
 MAX_NODES = 8_000_000  # larger lattices are not laid out in memory: the greedy walk alone, and it says so

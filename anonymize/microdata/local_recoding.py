@@ -24,8 +24,8 @@ import numpy as np
 
 from anonymize.errors import PrivacyNotMet
 from anonymize.microdata.classes import Combinations, Grouping
+from anonymize.microdata.judge import Judge
 from anonymize.microdata.lattice import Booleans, CodedLadder, Floats, Integers
-from anonymize.microdata.models import Judge
 
 TIE = 1e-12
 CELLS = 1 << 25  # (class, label) pairs counted at once; a column with more than that is not split in that round

@@ -20,44 +20,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
 from anonymize.errors import RecipeError
-from anonymize.microdata.classes import Classes, Combinations, distinct_visitors
+from anonymize.microdata.histograms import Histogram
 from anonymize.microdata.lattice import Booleans, Floats, Integers
 from anonymize.recipe import Alpha, BetaLikeness, LDiversity, PrivacyModel, TCloseness
 
 ROUNDING = 1e-9  # entropies and distances are sums of floats: this much past the threshold counts as rounding
 CHUNK = 1 << 22
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Persons a (class, sensitive value), sparse: entry i says that ``persons[i]`` > 0 of class ``of[i]`` have ``value[i]``.
-
-    ``classes``: how many class numbers there are (some may be empty). ``table``: (value,) persons in the whole input.
-    """
-
-    classes: int
-    of: Integers
-    value: Integers
-    persons: Integers
-    table: Integers
-
-    def totals(self) -> Integers:
-        """(class,) sum of its entries."""
-        return np.bincount(self.of, self.persons, self.classes).astype(np.int64)
-
-    def shares(self) -> Floats:
-        """q of every entry: (entry,)."""
-        return self.persons / self.totals()[self.of]
-
-    def expected(self) -> Floats:
-        """p of every value: (value,)."""
-        return self.table / max(int(self.table.sum()), 1)
 
 
 class Model(Protocol):
@@ -297,105 +270,6 @@ def model_of(asked: PrivacyModel, levels: Sequence[Integers], ranks: Integers | 
             return MaxShare(asked.column, Fraction(asked.alpha))
         case BetaLikeness():
             return Likeness(asked.column, float(asked.beta))
-
-
-@dataclass(frozen=True)
-class Sensitive:
-    """The values of one sensitive column beside the combinations: distinct (combination, value) pairs and their persons.
-
-    ``settled``: persons who are in that pair alone. ``visit_pair``, ``visitor``: an entry for each pair that any other
-    person is in, persons numbered below ``visitors``. ``values``: how many codes there are.
-    """
-
-    combination: Integers
-    value: Integers
-    settled: Integers
-    visit_pair: Integers
-    visitor: Integers
-    visitors: int
-    values: int
-
-    def histogram(self, of: Integers, count: int) -> Histogram:
-        """Persons a (class, value); ``of``: (combination,) class below ``count``, or -1 for one that is in none."""
-        return Histogram(count, *self._entries(of), self.table)
-
-    @cached_property
-    def table(self) -> Integers:
-        """(value,) distinct persons in the whole input."""
-        _, value, persons = self._entries(np.zeros(int(self.combination.max(initial=-1)) + 1, dtype=np.int64))
-        return np.bincount(value, persons, self.values).astype(np.int64)
-
-    def _entries(self, of: Integers) -> tuple[Integers, Integers, Integers]:
-        pair_class = of[self.combination].astype(np.int64)
-        inside = pair_class >= 0
-        keys, entry = np.unique(pair_class[inside] * self.values + self.value[inside], return_inverse=True)
-        entry_of = np.full(len(pair_class), -1)
-        entry_of[inside] = entry
-        persons = np.bincount(entry, self.settled[inside], len(keys)).astype(np.int64)
-        if self.visitors:
-            persons = persons + distinct_visitors(entry_of[self.visit_pair], self.visitor, self.visitors, len(keys))
-        return keys // self.values, keys % self.values, persons
-
-
-Rules: TypeAlias = tuple[tuple[Model, Sensitive], ...]
-
-
-@dataclass(frozen=True)
-class Judge:
-    """Says of any classes over one set of combinations whether they keep every promise."""
-
-    k: int
-    rules: Rules = ()
-
-    @property
-    def effort(self) -> int:
-        """What judging all classes once looks at beside the combinations."""
-        return sum(len(sensitive.combination) + len(sensitive.visitor) for _, sensitive in self.rules)
-
-    @property
-    def absorbing(self) -> bool:
-        """Whether a class that holds still holds when others join it."""
-        return all(model.absorbing for model, _ in self.rules)
-
-    def monotone(self, table: Combinations) -> bool:
-        """Whether a union of classes that all hold always holds."""
-        return self.absorbing or not (table.visitors or any(sensitive.visitors for _, sensitive in self.rules))
-
-    def holds(self, classes: Classes) -> Booleans:
-        """(class,) whether k and all models hold; an empty class counts as one that does not."""
-        return self.keeps_models(classes) & (classes.persons >= self.k)
-
-    def keeps_models(self, classes: Classes, *, absorbing_only: bool = False) -> Booleans:
-        """(class,) whether all models beside k hold."""
-        good = np.ones(len(classes.persons), dtype=bool)
-        counted: dict[str, Histogram] = {}  # several models may speak of one column
-        for model, sensitive in self.rules:
-            if model.absorbing or not absorbing_only:
-                if model.column not in counted:
-                    counted[model.column] = sensitive.histogram(classes.of, len(good))
-                good &= model.holds(counted[model.column], classes.persons)
-        return good
-
-    def report(self, classes: Classes, kept: Booleans) -> list[dict[str, Any]]:
-        """What each model reaches at its worst class of those ``kept``, and by what margin it holds (0 or more: it does)."""
-        found = []
-        for model, sensitive in self.rules:
-            reached = model.measure(sensitive.histogram(classes.of, len(kept)), classes.persons)[kept]
-            worst = float(reached.min() if model.least else reached.max())
-            found.append(statement(model, worst))
-        return found
-
-
-def statement(model: Model, worst: float) -> dict[str, Any]:
-    """One model's line of the report."""
-    margin = worst - model.asked if model.least else model.asked - worst
-    return {
-        "model": model.name,
-        "column": model.column,
-        "asked": round(model.asked, 9),
-        "reached": round(worst, 9),
-        "margin": round(margin, 9),
-    }
 
 
 def of_recipe(models: Sequence[PrivacyModel]) -> tuple[str, ...]:

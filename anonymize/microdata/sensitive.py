@@ -12,8 +12,10 @@ from anonymize.columns import hierarchies
 from anonymize.errors import RecipeError
 from anonymize.microdata.classes import Combinations, combinations
 from anonymize.microdata.encode import Dictionary, Names
+from anonymize.microdata.histograms import Sensitive
+from anonymize.microdata.judge import Rules
 from anonymize.microdata.lattice import Integers
-from anonymize.microdata.models import Rules, Sensitive, model_of
+from anonymize.microdata.models import model_of
 from anonymize.recipe import Hierarchy, PrivacyModel
 from anonymize.tables.base import Frame, TableEngine
 

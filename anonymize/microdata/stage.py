@@ -22,8 +22,8 @@ from anonymize.microdata import encode, fixed, full_domain, local_recoding, mode
 from anonymize.microdata.classes import Combinations, Grouping, combinations
 from anonymize.microdata.encode import Dictionary, Names
 from anonymize.microdata.full_domain import Found
+from anonymize.microdata.judge import Judge
 from anonymize.microdata.lattice import Booleans, CodedLadder, Integers, Node
-from anonymize.microdata.models import Judge
 from anonymize.microdata.sensitive import rules as read_rules
 from anonymize.recipe import DateHierarchy, Hierarchy, IntervalHierarchy, KAnonymity
 from anonymize.risk.classes import class_risk

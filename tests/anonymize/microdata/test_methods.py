@@ -15,7 +15,7 @@ from anonymize import pipeline, recipe
 from anonymize.errors import AnonymizeError, PrivacyNotMet, RecipeError
 from anonymize.microdata import recheck as recheck_module
 from anonymize.microdata.baseline import baseline
-from anonymize.microdata.models import Judge
+from anonymize.microdata.judge import Judge
 from anonymize.microdata.recheck import recheck_models
 from anonymize.recipe import KAnonymity
 from anonymize.tables import DuckEngine, PandasEngine, TableEngine

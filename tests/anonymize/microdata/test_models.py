@@ -11,11 +11,12 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from anonymize.errors import PrivacyNotMet, RecipeError
-from anonymize.microdata import classes, full_domain, local_recoding, models
+from anonymize.microdata import classes, full_domain, histograms, judge, local_recoding
 from anonymize.microdata.classes import Grouping
 from anonymize.microdata.full_domain import search
+from anonymize.microdata.judge import Judge
 from anonymize.microdata.lattice import Node
-from anonymize.microdata.models import Judge, model_of
+from anonymize.microdata.models import model_of
 from anonymize.recipe import LDiversity, TCloseness
 from tests.anonymize.microdata.worlds import MODELS, PENALTY, SECRET_LEVELS, World, arrays, keeps, worlds
 from tests.anonymize.oracles import models as oracle
@@ -127,12 +128,12 @@ def test_a_local_recoding_does_not_depend_on_the_order_of_what_it_is_given(world
 
 
 def off_by_one(patch: pytest.MonkeyPatch) -> None:
-    right = models.Judge.holds
+    right = judge.Judge.holds
 
-    def loose(self: models.Judge, found: classes.Classes) -> np.ndarray:
-        return right(models.Judge(self.k - 1, self.rules), found)
+    def loose(self: judge.Judge, found: classes.Classes) -> np.ndarray:
+        return right(judge.Judge(self.k - 1, self.rules), found)
 
-    patch.setattr(models.Judge, "holds", loose)
+    patch.setattr(judge.Judge, "holds", loose)
     patch.setattr(full_domain, "too_small", lambda found, k: found.persons < k - 1)
 
 
@@ -149,7 +150,7 @@ def _by_rows(found: classes.Classes) -> classes.Classes:
 def values_counted_in_visits(patch: pytest.MonkeyPatch) -> None:
     """l, t, α and β from pairs instead of persons: one who is in several combinations counts several times."""
     right = classes.distinct_visitors
-    patch.setattr(models, "distinct_visitors", lambda of, who, n, count: right(of, np.arange(len(who)), len(who) + 1, count))
+    patch.setattr(histograms, "distinct_visitors", lambda of, who, n, count: right(of, np.arange(len(who)), len(who) + 1, count))
 
 
 def persons_added_up(patch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from anonymize.microdata.classes import Combinations, from_incidence
+from anonymize.microdata.judge import Rules
 from anonymize.microdata.lattice import CodedLadder
-from anonymize.microdata.models import Rules, model_of
+from anonymize.microdata.models import model_of
 from anonymize.microdata.sensitive import of_pairs
 from anonymize.recipe import Alpha, BetaLikeness, LDiversity, PrivacyModel, TCloseness
 from tests.anonymize.oracles import models as oracle
