@@ -36,6 +36,12 @@ class Conflict(PlatformError):
     code, status, title = "wrong_state", 409, "Not possible in this state"
 
 
+class TooMany(PlatformError):
+    """More was asked for than one may ask for in this time; ``retry_after`` in ``extra`` is in seconds."""
+
+    code, status, title = "too_many_requests", 429, "Too many requests"
+
+
 class Gone(PlatformError):
     """Withdrawn or suspended: the tombstone is in ``extra``."""
 

@@ -124,5 +124,5 @@ class RunView(ApiView):
     def delete(self, request: Request, run_id: int) -> Response:
         """Cancel a run. What it has charged stays charged."""
         run = run_at(run_id)
-        services.cancel_run(by=signed_in(request), run=run)
+        services.cancel(by=signed_in(request), job=run)
         return Response(serializers.shown(run))

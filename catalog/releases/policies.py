@@ -1,4 +1,4 @@
-"""Who may run recipes: the stewards of the dataset's organisation."""
+"""Who may run recipes and compare settings: the stewards of the dataset's organisation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from catalog.audit.errors import Conflict, NotAllowed
 from catalog.datasets.models import Dataset
 from catalog.datasets.policies import check_can_edit, check_can_see_inside
 from catalog.people.models import User
-from catalog.releases.models import Run
-from catalog.releases.states import ASSESSED, RUN
+from catalog.releases.kinds import kind_of
+from catalog.releases.models import Job, Run
+from catalog.releases.states import ASSESSED
 
 
 def check_can_run(user: User, dataset: Dataset) -> None:
@@ -22,19 +23,20 @@ def can_run(user: User, dataset: Dataset) -> bool:
     return True
 
 
-def check_can_see(user: User, run: Run) -> None:
-    check_can_see_inside(user, run.dataset)
+def check_can_see(user: User, job: Job) -> None:
+    check_can_see_inside(user, job.dataset)
 
 
-def check_can_cancel(user: User, run: Run) -> None:
-    check_can_run(user, run.dataset)
-    if run.state not in RUN.open_states:
-        raise Conflict("This run has ended; there is nothing to cancel.")
+def check_can_cancel(user: User, job: Job) -> None:
+    check_can_run(user, job.dataset)
+    kind = kind_of(job)
+    if job.state not in kind.table.open_states:
+        raise Conflict(f"This {kind.subject} has ended; there is nothing to cancel.")
 
 
-def can_cancel(user: User, run: Run) -> bool:
+def can_cancel(user: User, job: Job) -> bool:
     try:
-        check_can_cancel(user, run)
+        check_can_cancel(user, job)
     except (NotAllowed, Conflict):
         return False
     return True

@@ -7,15 +7,13 @@ from typing import Any
 from anonymize.aggregates.plan import plan
 from anonymize.errors import RecipeError
 from anonymize.recipe import DpTable, KAnonymity, Recipe, Role
-from catalog.audit.errors import Conflict, Invalid
+from catalog.audit.errors import Invalid
 from catalog.datasets.models import Dataset, Version
-from catalog.datasets.selectors import latest_ready
-from catalog.datasets.states import READY
 from catalog.ledger.selectors import balance
 from catalog.ledger.services import checked
 from catalog.people.models import User
 from catalog.releases.policies import check_can_run
-from catalog.releases.services import family, fit, read_recipe
+from catalog.releases.services import family, fit, read_recipe, ready_version
 
 _SHOWN = ("name", "kind", "unit", "epsilon", "noise", "scale", "half_width")
 
@@ -23,9 +21,7 @@ _SHOWN = ("name", "kind", "unit", "epsilon", "noise", "scale", "half_width")
 def preview(*, by: User, dataset: Dataset, document: Any, version: Version | None = None) -> dict[str, Any]:
     """What is known of a run before it. Raises what :func:`catalog.releases.services.request_run` would, but for overdrafts."""
     check_can_run(by, dataset)
-    chosen = version or latest_ready(dataset)
-    if chosen is None or chosen.state != READY or chosen.dataset_id != dataset.pk:
-        raise Conflict("Upload a version first, and wait until it is checked: there is no table to run on.")
+    chosen = ready_version(dataset, version)
     recipe = read_recipe(document)
     fit(recipe, dataset, chosen)
     stage = recipe.final

@@ -22,11 +22,10 @@ from catalog.ledger.selectors import balance
 from catalog.ledger.services import BudgetExceeded, checked
 from catalog.people.models import User
 from catalog.releases.code import code_version
-from catalog.releases.models import Run
+from catalog.releases.kinds import kind_of
+from catalog.releases.models import Job, Run
 from catalog.releases.policies import check_can_cancel, check_can_run
-from catalog.releases.states import CANCELLED, RUN
-
-RUN_TASK = "releases.execute_run"
+from catalog.releases.states import CANCELLED
 
 
 def read_recipe(document: Any) -> Recipe:
@@ -134,25 +133,39 @@ def request_run(*, by: User, dataset: Dataset, document: Any, version: Version |
         BudgetExceeded: the population has not enough budget left for it now. (It is charged only when noise is drawn.)
     """
     check_can_run(by, dataset)
-    version = version or latest_ready(dataset)
-    if version is None or version.state != READY or version.dataset_id != dataset.pk:
-        raise Conflict("Upload a version first, and wait until it is checked: there is no table to run on.")
+    chosen = ready_version(dataset, version)
     recipe = read_recipe(document)
-    fit(recipe, dataset, version)
+    fit(recipe, dataset, chosen)
     refuse_overdraft(recipe, dataset)
-    used = hierarchy_names(recipe)
     with transaction.atomic():
-        run = Run.objects.create(
-            dataset=dataset, version=version, population=dataset.population, recipe=json.loads(recipe.to_json()),
-            recipe_sha256=recipe.sha256(), code_version=code_version(), requested_by=by,
-            hierarchies=dict(dataset.hierarchy_files.filter(name__in=used).values_list("name", "sha256")),
-        )  # fmt: skip
-        audit.record(
-            by=by, action="run.requested", subject=run,
-            detail={"recipe_sha256": run.recipe_sha256, "version_sha256": version.sha256, "code": run.code_version},
-        )  # fmt: skip
-        ring_on_commit(RUN_TASK, run)
+        run = Run.objects.create(population=dataset.population, **noted(recipe, dataset, chosen), requested_by=by)
+        announce(run, by=by)
     return run
+
+
+def ready_version(dataset: Dataset, version: Version | None = None) -> Version:
+    """The version asked for, or the newest ready one. Raises Conflict when there is no table to work on."""
+    chosen = version or latest_ready(dataset)
+    if chosen is None or chosen.state != READY or chosen.dataset_id != dataset.pk:
+        raise Conflict("Upload a version first, and wait until it is checked: there is no table to run on.")
+    return chosen
+
+
+def noted(recipe: Recipe, dataset: Dataset, version: Version) -> dict[str, Any]:
+    """What a job is asked for with, as fields of it: a worker refuses to go on with anything else."""
+    used = hierarchy_names(recipe)
+    return {
+        "dataset": dataset, "version": version, "recipe": json.loads(recipe.to_json()), "recipe_sha256": recipe.sha256(),
+        "code_version": code_version(), "hierarchies": dict(dataset.hierarchy_files.filter(name__in=used).values_list("name", "sha256")),
+    }  # fmt: skip
+
+
+def announce(job: Job, *, by: User, **detail: Any) -> None:
+    """Write a new job into the trail, and ring for a worker once it is committed."""
+    kind = kind_of(job)
+    said = {"recipe_sha256": job.recipe_sha256, "version_sha256": job.version.sha256, "code": job.code_version}
+    audit.record(by=by, action=f"{kind.subject}.requested", subject=job, detail={**said, **detail})
+    ring_on_commit(kind.task, job)
 
 
 def refuse_overdraft(recipe: Recipe, dataset: Dataset) -> None:
@@ -165,10 +178,11 @@ def refuse_overdraft(recipe: Recipe, dataset: Dataset) -> None:
         raise BudgetExceeded(remaining=left, asked=asked)
 
 
-def cancel_run(*, by: User, run: Run) -> None:
-    """Stop a run. Its worker notices at the next step; a budget that was charged stays charged."""
-    check_can_cancel(by, run)
-    move(RUN, run, to=CANCELLED, by=by, action="run.cancelled", changes={"lease_until": None})
+def cancel(*, by: User, job: Job) -> None:
+    """Stop a run or a comparison. Its worker notices at the next step; a budget that was charged stays charged."""
+    check_can_cancel(by, job)
+    kind = kind_of(job)
+    move(kind.table, job, to=CANCELLED, by=by, action=f"{kind.subject}.cancelled", changes={"lease_until": None})
 
 
 def family(recipe: Recipe) -> str:

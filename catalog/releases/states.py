@@ -1,10 +1,12 @@
-"""The life of a run. ``running → queued`` is the sweeper's: a dead worker's run that spent nothing is rung again."""
+"""The life of a run, and of a comparison. ``running → queued`` is the sweeper's: what a dead worker had, and had spent
+nothing on, is rung again."""
 
 from catalog.audit.transitions import State, StateTable
 
 QUEUED = "queued"
 RUNNING = "running"
 ASSESSED = "assessed"
+DONE = "done"
 FAILED = "failed"
 CANCELLED = "cancelled"
 
@@ -14,6 +16,17 @@ RUN = StateTable(
         State(QUEUED, owner="releases", to=(RUNNING, CANCELLED, FAILED)),
         State(RUNNING, owner="releases", to=(ASSESSED, FAILED, CANCELLED, QUEUED)),
         State(ASSESSED, owner="releases"),
+        State(FAILED, owner="releases"),
+        State(CANCELLED, owner="releases"),
+    ),
+)
+
+COMPARISON = StateTable(
+    subject="comparison",
+    states=(
+        State(QUEUED, owner="releases", to=(RUNNING, CANCELLED, FAILED)),
+        State(RUNNING, owner="releases", to=(DONE, FAILED, CANCELLED, QUEUED)),
+        State(DONE, owner="releases"),
         State(FAILED, owner="releases"),
         State(CANCELLED, owner="releases"),
     ),

@@ -15,8 +15,8 @@ from catalog.datasets.services import CHECK_TASK
 from catalog.datasets.states import RECEIVED
 from catalog.datasets.vault import sweep_incoming, sweep_scratch
 from catalog.releases import chores
-from catalog.releases.models import Run
-from catalog.releases.services import RUN_TASK
+from catalog.releases.compare import sweep_comparisons
+from catalog.releases.kinds import KINDS
 from catalog.releases.states import QUEUED
 from catalog.releases.work import sweep_runs
 
@@ -27,11 +27,12 @@ def ring_again() -> None:
     """Ring for everything that waits and that nobody took up."""
     for version in Version.objects.filter(unheard() & Q(state=RECEIVED)):
         ring(CHECK_TASK, version)
-    for run in Run.objects.filter(unheard() & Q(state=QUEUED)):
-        ring(RUN_TASK, run)
+    for kind in KINDS:
+        for job in kind.model.objects.filter(unheard() & Q(state=QUEUED)):
+            ring(kind.task, job)
 
 
-BASE = (sweep_versions, sweep_runs, ring_again, sweep_scratch, sweep_incoming)
+BASE = (sweep_versions, sweep_runs, sweep_comparisons, ring_again, sweep_scratch, sweep_incoming)
 
 
 def sweep() -> None:

@@ -106,5 +106,5 @@ def progress(request: HttpRequest, run_id: int) -> HttpResponseBase:
 @private
 @require_POST
 def cancel(request: HttpRequest, run_id: int) -> HttpResponseBase:
-    services.cancel_run(by=actor(request), run=_run(request, run_id))
+    services.cancel(by=actor(request), job=_run(request, run_id))
     return redirect("run", run_id=run_id)

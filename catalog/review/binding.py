@@ -28,13 +28,15 @@ def hands_in(run: Run) -> set[tuple[int, str]]:
     """(user, how) of everybody who uploaded, configured or ran what a run is made of.
 
     Who configured is read from the trail, which forgets nobody: whoever described the dataset, set a role or put a
-    hierarchy, also one that was replaced since.
+    hierarchy, also one that was replaced since. So has whoever compared settings on the version: a comparison changes
+    nothing by itself, but what it shows is what the recipe is chosen by.
     """
     how = Involvement.How
     entries = TrailEntry.objects.filter(actor__isnull=False)
     dataset = entries.filter(subject_type="dataset", subject_id=str(run.dataset_id), action__in=CONFIGURING)
     columns = entries.filter(subject_type="version", subject_id=str(run.version_id), action="columns.set")
-    configured = {*dataset.values_list("actor_id", flat=True), *columns.values_list("actor_id", flat=True), run.dataset.steward_id}
+    compared = run.version.comparisons.values_list("requested_by", flat=True)
+    configured = {*dataset.values_list("actor_id", flat=True), *columns.values_list("actor_id", flat=True), *compared, run.dataset.steward_id}
     return {
         (run.version.uploaded_by_id, how.UPLOADED.value),
         (run.requested_by_id, how.RAN.value),

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from catalog.releases import work
+from catalog.releases import jobs
 
 PAUSE_SECONDS = 4
 WHERE = ("reading", "noise")
-_write = work._Progress.__call__
+_write = jobs.Progress.__call__
 
 
 def write_and_pause(self: Any, stage: str, share: float) -> None:
-    fresh = stage != self._stage
+    fresh = stage != self.stage
     _write(self, stage, share)
-    if fresh and stage in WHERE and self._run.attempt == 1:
+    if fresh and stage in WHERE and self.job.attempt == 1:
         time.sleep(PAUSE_SECONDS)
 
 
-work._Progress.__call__ = write_and_pause  # type: ignore[method-assign]
+jobs.Progress.__call__ = write_and_pause  # type: ignore[method-assign]

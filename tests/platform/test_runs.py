@@ -9,13 +9,15 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from anonymize.aggregates.accounting import Loss
 from anonymize.errors import PrivacyNotMet
 from catalog.audit.errors import Conflict, Invalid, NotAllowed
+from catalog.audit.leases import claim
 from catalog.audit.models import TrailEntry
 from catalog.datasets.models import Column, HierarchyFile
 from catalog.datasets.services import set_hierarchy_file
 from catalog.ledger.services import BudgetExceeded
-from catalog.releases import services, sweeper, work
+from catalog.releases import jobs, services, sweeper, work
 from catalog.releases.models import Run
 from tests.platform import makers
 
@@ -83,7 +85,7 @@ def test_a_second_run_of_the_same_recipe_draws_fresh_noise_and_is_charged_again(
 
 def test_a_worker_lost_before_the_charge_gives_the_run_back_to_the_queue(steward, dataset, rung):
     run = services.request_run(by=steward, dataset=dataset, document=makers.DP_RECIPE)
-    assert work.claim(Run.objects.filter(pk=run.pk), old="queued", new="running")
+    assert claim(Run.objects.filter(pk=run.pk), old="queued", new="running")
     expire(run)
     sweeper.sweep()
     run.refresh_from_db()
@@ -96,9 +98,9 @@ def test_a_worker_lost_before_the_charge_gives_the_run_back_to_the_queue(steward
 
 def test_a_worker_lost_after_the_charge_ends_the_run_and_keeps_the_charge(steward, dataset):
     run = services.request_run(by=steward, dataset=dataset, document=makers.DP_RECIPE)
-    work.claim(Run.objects.filter(pk=run.pk), old="queued", new="running")
+    claim(Run.objects.filter(pk=run.pk), old="queued", new="running")
     run.refresh_from_db()
-    work.charge(run, Decimal(1), Decimal("1e-6"))
+    work.charge(run, Loss(Decimal(1), Decimal("1e-6")))
     expire(run)
     sweeper.sweep()
     run.refresh_from_db()
@@ -109,7 +111,7 @@ def test_a_worker_lost_after_the_charge_ends_the_run_and_keeps_the_charge(stewar
 def test_a_worker_that_is_lost_again_and_again_ends_the_run(steward, dataset, settings):
     run = services.request_run(by=steward, dataset=dataset, document=makers.DP_RECIPE)
     for _ in range(settings.MAX_ATTEMPTS):
-        assert work.claim(Run.objects.filter(pk=run.pk), old="queued", new="running")
+        assert claim(Run.objects.filter(pk=run.pk), old="queued", new="running")
         expire(run)
         sweeper.sweep()
     run.refresh_from_db()
@@ -123,7 +125,7 @@ def test_a_worker_thought_dead_that_comes_back_changes_nothing(steward, dataset,
     def slow(*args, **kwargs):
         expire(run)
         sweeper.sweep()  # the run is given back …
-        work.claim(Run.objects.filter(pk=run.pk), old="queued", new="running")  # … and taken by another worker
+        claim(Run.objects.filter(pk=run.pk), old="queued", new="running")  # … and taken by another worker
         return real(*args, **kwargs)
 
     monkeypatch.setattr(work.pipeline, "run", slow)
@@ -138,7 +140,7 @@ def test_a_cancelled_run_stops_at_the_next_step_and_keeps_no_artefact(steward, d
     real = work.pipeline.run
 
     def cancelled(*args, **kwargs):
-        services.cancel_run(by=steward, run=Run.objects.get(pk=run.pk))
+        services.cancel(by=steward, job=Run.objects.get(pk=run.pk))
         return real(*args, **kwargs)
 
     monkeypatch.setattr(work.pipeline, "run", cancelled)
@@ -146,7 +148,7 @@ def test_a_cancelled_run_stops_at_the_next_step_and_keeps_no_artefact(steward, d
     run.refresh_from_db()
     assert (run.state, run.artefact_name) == ("cancelled", "")
     with pytest.raises(Conflict):
-        services.cancel_run(by=steward, run=run)
+        services.cancel(by=steward, job=run)
 
 
 def test_an_overdraft_is_refused_when_asked_for_and_again_when_noise_would_be_drawn(steward):
@@ -209,7 +211,7 @@ def test_a_run_is_refused_when_what_it_was_asked_for_has_changed(steward, datase
     if change == "hierarchy":
         set_hierarchy_file(by=steward, dataset=dataset, name="town.csv", content=b"north;n;*\nsouth;s;*\n")
     else:
-        monkeypatch.setattr(work, "code_version", lambda: "0" * 64)
+        monkeypatch.setattr(jobs, "code_version", lambda: "0" * 64)
     work.execute_run(run.pk)
     run.refresh_from_db()
     assert run.state == "failed"

@@ -1,0 +1,34 @@
+"""A worker carries out a comparison: measures each combination of settings on the version's table. Nothing is published
+and nothing is charged, for no noise is drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anonymize import recipe as recipes
+from catalog.releases.jobs import Progress, engine_in, execute, finish, hierarchies_of, sweep_jobs, table_of
+from catalog.releases.kinds import COMPARISONS
+from catalog.releases.models import Comparison
+from catalog.releases.states import DONE
+
+
+def execute_comparison(comparison_id: int) -> None:
+    """Carry out one queued comparison, if no other worker has it."""
+    execute(COMPARISONS, comparison_id, _work)
+
+
+def _work(comparison: Comparison, folder: Path) -> None:
+    recipe, typed, asked = recipes.parse(comparison.recipe), table_of(comparison, folder), comparison.settings
+    from anonymize import frontier
+
+    with engine_in(folder) as engine:
+        result = frontier.frontier(
+            recipe, typed, ks=asked["ks"], ls=asked["ls"], methods=asked["methods"], folder=hierarchies_of(comparison, folder),
+            scratch=folder, engine=engine, progress=Progress(comparison),
+        )  # fmt: skip
+    finish(COMPARISONS, comparison, to=DONE, detail={"points": len(result["points"])}, changes={"result": result})
+
+
+def sweep_comparisons() -> None:
+    """Comparisons whose worker died: back to the queue as long as tries are left."""
+    sweep_jobs(COMPARISONS)

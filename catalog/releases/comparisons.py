@@ -1,0 +1,93 @@
+"""What changes comparisons of settings, on request of people. What workers do is in :mod:`catalog.releases.compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from anonymize.errors import Problem
+from anonymize.recipe import KAnonymity, Recipe, Role
+from catalog.audit.errors import Conflict, Invalid, TooMany
+from catalog.datasets.models import Dataset, Version
+from catalog.people.models import User
+from catalog.releases.models import Comparison
+from catalog.releases.policies import check_can_run
+from catalog.releases.services import announce, fit, noted, read_recipe, ready_version
+
+METHODS: Final = ("full_domain", "local_recoding", "fixed")
+MOST_POINTS: Final = 24
+"""Combinations in one comparison: each is a search of its own over the whole table."""
+MOST_A_DAY: Final = 50
+"""Comparisons of one dataset in 24 hours; a worker can do others' work in the meantime, since only one is open at a time."""
+DAY: Final = timedelta(days=1)
+
+
+def request_comparison(
+    *, by: User, dataset: Dataset, document: Any, ks: Sequence[int], ls: Sequence[int] = (1,),
+    methods: Sequence[str] = ("full_domain", "local_recoding"), version: Version | None = None,
+) -> Comparison:  # fmt: skip
+    """Queue a comparison of every k with every l and every method, all else as in the recipe. l = 1 asks for no diversity.
+
+    Raises:
+        NotAllowed, Conflict: not a steward of it, no version is ready, or a comparison of this dataset is open.
+        Invalid: not a recipe for microdata that could be run here, or settings that cannot be compared.
+        TooMany: as many as one may ask for in a day were asked for.
+    """
+    check_can_run(by, dataset)
+    chosen = ready_version(dataset, version)
+    recipe = read_recipe(document)
+    _check(recipe, ks, ls, methods)
+    fit(recipe, dataset, chosen)
+    _refuse_too_many(dataset)
+    settings = {"ks": sorted(ks), "ls": sorted(ls), "methods": [method for method in METHODS if method in methods]}
+    try:
+        with transaction.atomic():
+            comparison = Comparison.objects.create(settings=settings, **noted(recipe, dataset, chosen), requested_by=by)
+            announce(comparison, by=by, **settings)
+    except IntegrityError:
+        raise Conflict("A comparison of this dataset is under way. Wait for it, or cancel it.") from None
+    return comparison
+
+
+def _check(recipe: Recipe, ks: Sequence[int], ls: Sequence[int], methods: Sequence[str]) -> None:
+    stage = recipe.final
+    if not isinstance(stage, KAnonymity):
+        message = "Only a recipe for rows (k_anonymity) has settings that can be compared."
+        raise Invalid(message, problems=(Problem("not_microdata", message, pointer="/recipe"),))
+    problems = [*_value_problems("ks", ks, least=2), *_value_problems("ls", ls, least=1), *_method_problems(stage, methods)]
+    if not 1 <= len(ks) * len(ls) * len(methods) <= MOST_POINTS:
+        problems.append(Problem("too_many", f"ks, ls and methods make at most {MOST_POINTS} combinations together", pointer="/ks"))
+    if any(value > 1 for value in ls) and not recipe.with_role(Role.SENSITIVE):
+        problems.append(Problem("no_sensitive", "l speaks of sensitive columns, and the recipe names none", pointer="/ls"))
+    if problems:
+        raise Invalid(f"These settings cannot be compared: {problems[0].message}", problems=tuple(problems))
+
+
+def _value_problems(name: str, values: Sequence[int], *, least: int) -> list[Problem]:
+    if not values or len(set(values)) != len(values):
+        return [Problem("values", f"{name} are one or more different numbers", pointer=f"/{name}")]
+    if not all(least <= value <= 1_000_000 for value in values):
+        return [Problem("values", f"{name} lie between {least} and 1000000", pointer=f"/{name}")]
+    return []
+
+
+def _method_problems(stage: KAnonymity, methods: Sequence[str]) -> list[Problem]:
+    if not methods or len(set(methods)) != len(methods) or not set(methods) <= set(METHODS):
+        return [Problem("values", f"methods are one or more of {', '.join(METHODS)}", pointer="/methods")]
+    if "fixed" in methods and stage.levels is None:
+        return [Problem("no_levels", "the method fixed needs the levels that the recipe gives, and it gives none", pointer="/methods")]
+    return []
+
+
+def _refuse_too_many(dataset: Dataset) -> None:
+    now = timezone.now()
+    recent = dataset.comparisons.filter(requested_at__gt=now - DAY).order_by("-requested_at")
+    if recent.count() < MOST_A_DAY:
+        return
+    free = recent[MOST_A_DAY - 1].requested_at + DAY
+    wait = max(int((free - now).total_seconds()), 1)
+    raise TooMany(f"{MOST_A_DAY} comparisons of this dataset were asked for within a day. Try again later.", retry_after=wait)
