@@ -1,8 +1,9 @@
 """Full-domain generalisation: every row at the same level of each column; the best node of the lattice.
 
-Loss of a node = 1 - granularity over all input rows, a suppressed row counting as fully general. It splits into
-``floor + extra``: the floor is the loss of the labels as if no row were suppressed (a sum over columns, so it is known
-for every node before any class is counted), the extra is what suppression adds.
+The loss is the one that the recipe names (:mod:`anonymize.microdata.losses`). The default, 1 - granularity over all input
+rows, a suppressed row counting as fully general, splits into ``floor + extra``: the floor is the loss of the labels as if
+no row were suppressed (a sum over columns, so it is known for every node before any class is counted), the extra is what
+suppression adds.
 
 What makes pruning right. Every class at a coarser node is a union of classes at a finer one. So a row in a class of at
 least k distinct persons stays in one when the node gets coarser, also when a person has rows in several classes: a
@@ -34,20 +35,19 @@ from anonymize.errors import PrivacyNotMet, RecipeError
 from anonymize.microdata.classes import Classes, Combinations, Grouping
 from anonymize.microdata.judge import Judge, Rules
 from anonymize.microdata.lattice import Booleans, CodedLadder, Floats, Integers, Node
+from anonymize.microdata.losses import UNKNOWN, Measure, measure_of
+from anonymize.recipe import Loss
 
-LOSS = "1 - granularity"
 MAX_NODES = 8_000_000  # larger lattices are not laid out in memory: the greedy walk alone, and it says so
 WORK = 2_000_000_000  # combinations looked at, all evaluations together: about two minutes; counted, so deterministic
 CHUNK = 4096
-TIE = 1e-10  # losses closer than this are compared exactly, by evaluation
-DIGITS = 12
 
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, order=True)
 class Outcome:
-    """A node that keeps its promise; orders by loss in [0, 1], then by levels."""
+    """A node that keeps its promise; orders by loss, then by levels."""
 
     loss: float
     node: Node
@@ -80,19 +80,21 @@ def search(
     max_suppressed_rows: int,
     *,
     rules: Rules = (),
+    loss: Loss = "granularity",
     work: int = WORK,
     progress: Progress = lambda share: None,
 ) -> Found:
     """The node of least loss whose classes all have ``k`` distinct persons once at most ``max_suppressed_rows`` go.
 
-    ``rules``: what must hold of sensitive columns as well. At least one row is kept. Ties go to the lexicographically smallest levels. Raises :class:`PrivacyNotMet` when there
-    are fewer than ``k`` persons: then no node can do it, not even ``*`` everywhere.
+    ``rules``: what must hold beside k. ``loss``: what is minimised. At least one row is kept. Ties go to the
+    lexicographically smallest levels. Raises :class:`PrivacyNotMet` when there are fewer than ``k`` persons: then no node
+    can do it, not even ``*`` everywhere.
     """
     if not (k >= 1 and max_suppressed_rows >= 0):
         raise RecipeError("k must be at least 1 and the suppression limit at least 0 rows")
     if not table.total_persons >= k:
         raise PrivacyNotMet(f"k = {k} asks for more persons than the table holds")
-    lattice = Search(table, ladders, Judge(k, tuple(rules)), max_suppressed_rows, work)
+    lattice = Search(table, ladders, Judge(k, tuple(rules)), max_suppressed_rows, work, loss)
     lattice.lay_out()
     lattice.walk_down()
     proven = lattice.exhaust(progress)
@@ -113,7 +115,13 @@ class Search:
     """The state of one search."""
 
     def __init__(
-        self, table: Combinations, ladders: Sequence[CodedLadder], judge: Judge, max_suppressed_rows: int, work: int
+        self,
+        table: Combinations,
+        ladders: Sequence[CodedLadder],
+        judge: Judge,
+        max_suppressed_rows: int,
+        work: int,
+        loss: Loss = "granularity",
     ) -> None:
         self.table, self.ladders, self.judge, self.limit = table, tuple(ladders), judge, max_suppressed_rows
         self.one_fails_all_below = max_suppressed_rows == 0 and judge.monotone(table)
@@ -121,7 +129,7 @@ class Search:
         self.shape = tuple(ladder.levels for ladder in ladders)
         self.top: Node = tuple(levels - 1 for levels in self.shape)
         self.nodes = _product(self.shape)
-        self.floors = [self._floors(column) for column in range(len(ladders))]
+        self.loss = measure_of(loss, self.grouping, judge.k, max_suppressed_rows)
         self.best: Outcome | None = None
         self.evaluated = 0
         self.work_left = work
@@ -130,25 +138,7 @@ class Search:
     def lay_out(self) -> None:
         """A lower bound for every node, where they are few enough to be held in memory."""
         if self.nodes <= MAX_NODES:
-            self.open = _Open(self.floors, self.shape)
-
-    def _floors(self, column: int) -> Floats:
-        """Loss of one column at each level, as its share of the whole loss. (level,)"""
-        ladder = self.ladders[column]
-        loss = np.zeros(ladder.levels)
-        for level in range(ladder.levels):
-            loss[level] = self._penalty(column, level, np.arange(len(self.table)))
-        return loss / (self.table.total_rows * len(self.ladders))
-
-    def _penalty(self, column: int, level: int, which: Integers) -> float:
-        """Summed penalty of the rows of some combinations. From whole counts a label, so that row order cannot matter."""
-        ladder = self.ladders[column]
-        labels = self.grouping.labels(column, level)[which]
-        rows = np.bincount(labels, weights=self.table.rows[which], minlength=ladder.sizes[level])
-        return float(rows @ ladder.penalties[level])
-
-    def floor(self, node: Node) -> float:
-        return float(sum(self.floors[column][level] for column, level in enumerate(node)))
+            self.open = _Open(self.loss, self.shape)
 
     def evaluate(self, node: Node) -> Outcome | None:
         """Count the classes of a node; remember it if it is the best so far. ``None``: it breaks the limit."""
@@ -157,36 +147,24 @@ class Search:
         classes = self.grouping.classes(node)
         lasting = failing(classes, self.judge, absorbing_only=True)
         bad = lasting if self.judge.absorbing else lasting | failing(classes, self.judge)
-        suppressed = np.flatnonzero(bad[classes.of])
-        rows = int(self.table.rows[suppressed].sum())
-        kept = rows <= self.limit and rows < self.table.total_rows
-        extra = self._extra(node, suppressed, rows) if kept else np.inf
-        self._bound(node, extra if self.judge.absorbing else self._lasting_extra(node, lasting[classes.of], kept))
+        rows = self._rows(bad[classes.of])
+        kept = self._enough_left(rows)
+        hopeless = not self._enough_left(self._rows(lasting[classes.of])) or (self.one_fails_all_below and not kept)
+        weight = UNKNOWN if hopeless and self.loss.adds else self.loss.weigh(node, classes, bad, lasting)
+        if self.open is not None:
+            self.open.bound(node, np.inf if hopeless else weight.below, weight.above)
         if not kept:
             return None
-        outcome = Outcome(round(self.floor(node) + extra, DIGITS), node, rows)
+        outcome = Outcome(round(weight.loss, self.loss.digits) + 0.0, node, rows)
         self.best = outcome if self.best is None else min(self.best, outcome)
         return outcome
 
-    def _lasting_extra(self, node: Node, gone: Booleans, kept: bool) -> float:
-        """The extra that no finer node is without, where some models are not absorbing. ``gone``: (combination,)."""
-        suppressed = np.flatnonzero(gone)
-        rows = int(self.table.rows[suppressed].sum())
-        hopeless = not (rows <= self.limit and rows < self.table.total_rows)
-        if hopeless or (self.one_fails_all_below and not kept):
-            return np.inf
-        return self._extra(node, suppressed, rows)
+    def _rows(self, gone: Booleans) -> int:
+        """``gone``: (combination,)."""
+        return int(self.table.rows[gone].sum())
 
-    def _extra(self, node: Node, suppressed: Integers, rows: int) -> float:
-        """What suppression adds to the loss: 1 - penalty for every cell of every suppressed row."""
-        if not rows:
-            return 0.0
-        kept = sum(rows - self._penalty(column, level, suppressed) for column, level in enumerate(node))
-        return kept / (self.table.total_rows * len(node))
-
-    def _bound(self, node: Node, extra: float) -> None:
-        if self.open is not None:
-            self.open.bound(node, extra)
+    def _enough_left(self, gone: int) -> bool:
+        return gone <= self.limit and gone < self.table.total_rows
 
     def walk_down(self) -> None:
         """Greedy: from ``*`` everywhere, step to the best finer neighbour while one keeps the promise."""
@@ -199,7 +177,7 @@ class Search:
     def _finer(self, node: Node) -> Iterator[Node]:
         for column, level in enumerate(node):
             finer = (*node[:column], level - 1, *node[column + 1 :])
-            if level > 0 and (self.best is None or self.floor(finer) < self.best.loss):
+            if level > 0 and (self.best is None or self.loss.floor(finer) < self.best.loss):
                 yield finer
 
     def exhaust(self, progress: Progress) -> bool:
@@ -220,11 +198,9 @@ class _Open:
     Bounds only rise and the best only falls, so a node that was passed never has to be looked at again.
     """
 
-    def __init__(self, floors: Sequence[Floats], shape: tuple[int, ...]) -> None:
-        self.shape = shape
-        self.floor = np.zeros(shape)
-        for column, loss in enumerate(floors):
-            self.floor += loss.reshape([-1 if i == column else 1 for i in range(len(shape))])
+    def __init__(self, loss: Measure, shape: tuple[int, ...]) -> None:
+        self.shape, self.tie, self.adds = shape, loss.tie, loss.adds
+        self.floor = loss.floors(shape)
         self.bounds = self.floor.copy()
         self.seen = np.zeros(self.floor.size, dtype=bool)
         self.order = np.argsort(-self.floor, axis=None, kind="stable")
@@ -235,10 +211,13 @@ class _Open:
         """Share of the lattice that is settled."""
         return self.pointer / len(self.order)
 
-    def bound(self, node: Node, extra: float) -> None:
-        """``node`` was evaluated: no node at or below it has a smaller extra."""
+    def bound(self, node: Node, finer: float, coarser: float) -> None:
+        """``node`` was evaluated: a lower bound (beside the floor, where the loss adds) at or below it, and one above."""
         below = tuple(slice(0, level + 1) for level in node)
-        self.bounds[below] = np.maximum(self.bounds[below], self.floor[below] + extra)
+        self.bounds[below] = np.maximum(self.bounds[below], self.floor[below] + finer if self.adds else finer)
+        if coarser > 0:
+            above = tuple(slice(level, None) for level in node)
+            self.bounds[above] = np.maximum(self.bounds[above], coarser)
         self.seen[np.ravel_multi_index(node, self.shape)] = True
 
     def next(self, best: Outcome | None) -> Node | None:
@@ -257,7 +236,7 @@ class _Open:
         if best is None:
             return np.isfinite(bounds)
         smaller_levels = chunk < np.ravel_multi_index(best.node, self.shape)
-        return (bounds < best.loss - TIE) | ((bounds <= best.loss + TIE) & smaller_levels)
+        return (bounds < best.loss - self.tie) | ((bounds <= best.loss + self.tie) & smaller_levels)
 
 
 def _product(shape: tuple[int, ...]) -> int:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from anonymize import utility
 from anonymize.errors import InputError, PrivacyNotMet, RecipeError
-from anonymize.microdata import encode, fixed, full_domain, local_recoding, models
+from anonymize.microdata import encode, fixed, full_domain, local_recoding, losses, models
 from anonymize.microdata.classes import Combinations, Grouping, combinations
 from anonymize.microdata.encode import Dictionary, Names
 from anonymize.microdata.full_domain import Found
@@ -113,13 +113,14 @@ def _one_node(work: _Work, frame: Frame, progress: Progress) -> Microdata:
         found = Found(best, 1, 1, True)
     else:
         found = full_domain.search(
-            table, ladders, stage.k, limit, rules=work.judge.rules,
+            table, ladders, stage.k, limit, rules=work.judge.rules, loss=stage.loss or "granularity",
             progress=lambda share: progress("searching the lattice", 0.4 + 0.3 * share),
         )  # fmt: skip
     progress("applying the result", 0.7)
     grouping = Grouping(table, ladders)
     classes = grouping.classes(found.node)
     bad = full_domain.failing(classes, work.judge)
+    lost = min(max(losses.granularity(grouping).weigh(found.node, classes, bad, bad).loss, 0.0), 1.0)
     released = _apply(work, frame, found.node, grouping, bad[classes.of])
     progress("counting again", 0.9)
     persons, rows = _count_again(work, released)
@@ -127,10 +128,10 @@ def _one_node(work: _Work, frame: Frame, progress: Progress) -> Microdata:
     progress("done", 1.0)
     levels = {entry.column: np.full(len(table), level) for entry, level in zip(work.dictionaries, found.node, strict=True)}
     report = {
-        **_report(work, levels, found.best.suppressed_rows, found.best.loss, persons, rows),
+        **_report(work, levels, found.best.suppressed_rows, lost, persons, rows),
         "search": _searched(work, found),
         "models": work.judge.report(classes, ~bad & (classes.persons > 0)),
-        "notes": _notes(stage, found),
+        "notes": _notes(stage, found, lost),
     }
     return Microdata(released, dict(zip(work.columns, found.node, strict=True)), report)
 
@@ -155,7 +156,7 @@ def _local(work: _Work, coded: Frame, progress: Progress) -> Microdata:
     levels = {entry.column: found.levels[:, i] for i, entry in enumerate(work.dictionaries)}
     report = {
         **_report(work, levels, 0, found.loss, persons, rows),
-        "search": {"loss_name": full_domain.LOSS, "loss": found.loss, "rounds": found.rounds, "proven_optimal": False},
+        "search": {"loss_name": losses.TITLES["granularity"], "loss": found.loss, "rounds": found.rounds, "proven_optimal": False},
         "models": work.judge.report(classes, classes.persons > 0),
         "notes": [_LOCAL_NOTE, *([_NOTHING_LEFT] if found.loss == 1 else [])],
     }
@@ -291,7 +292,7 @@ def _report(
 
 def _searched(work: _Work, found: Found) -> dict[str, Any]:
     return {
-        "loss_name": full_domain.LOSS,
+        "loss_name": losses.TITLES[work.stage.loss or "granularity"],
         "loss": found.best.loss,
         "nodes": found.nodes,
         "evaluated": found.evaluated,
@@ -321,13 +322,13 @@ def _share(part: int, whole: int) -> float:
     return float(round(Decimal(part) / Decimal(whole), 9))
 
 
-def _notes(stage: KAnonymity, found: Found) -> list[str]:
+def _notes(stage: KAnonymity, found: Found, lost: float) -> list[str]:
     notes = [_FIXED_NOTE] if stage.method == "fixed" else []
     if not found.proven_optimal:
         notes.append(
             f"The search ended at its budget after {found.evaluated} of {found.nodes} nodes: the result keeps the promise, "
             "but a less coarse one may exist. Fewer quasi-identifiers or levels would help."
         )
-    if found.best.loss == 1:
+    if round(lost, 12) == 1:
         notes.append(_NOTHING_LEFT)
     return notes

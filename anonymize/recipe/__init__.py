@@ -17,7 +17,7 @@ from anonymize.recipe.hierarchies import (
     IntervalHierarchy,
     PrefixHierarchy,
 )
-from anonymize.recipe.microdata import Alpha, BetaLikeness, KAnonymity, LDiversity, PrivacyModel, TCloseness
+from anonymize.recipe.microdata import Alpha, BetaLikeness, KAnonymity, LDiversity, Loss, PrivacyModel, TCloseness
 from anonymize.recipe.parsing import json_schema, loads, parse
 from anonymize.recipe.rows import Derive, KeepRows
 from anonymize.recipe.stages import Scan, Stage
@@ -39,6 +39,7 @@ __all__ = [
     "KAnonymity",
     "KeepRows",
     "LDiversity",
+    "Loss",
     "Measure",
     "PrefixHierarchy",
     "PrivacyModel",

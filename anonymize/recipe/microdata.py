@@ -53,6 +53,7 @@ class BetaLikeness(Value):
     beta: Annotated[Exact, between(Decimal(0), Decimal(MAX_COUNT), open_low=True), Six]
 
 
+Loss: TypeAlias = Literal["granularity", "discernibility", "average_class_size", "entropy"]
 PrivacyModel: TypeAlias = Annotated[LDiversity | TCloseness | Alpha | BetaLikeness, Field(discriminator="model")]
 
 
@@ -61,14 +62,15 @@ class KAnonymity(Value):
 
     ``method``: *full_domain* puts every row at the same level of each column, the best such scheme; *local_recoding*
     lets classes differ and suppresses nothing; *fixed* uses the ``levels`` given, chosen from hierarchies and public
-    figures and not from these data, and only suppresses what is too small. ``models``: what must hold of sensitive
-    columns in every class beside k.
+    figures and not from these data, and only suppresses what is too small. ``loss``: what full_domain makes least;
+    granularity when None. ``models``: what must hold in every class beside k.
     """
 
     stage: Literal["k_anonymity"]
     k: Annotated[int, Field(ge=2, le=MAX_COUNT, strict=True)]
     method: Literal["full_domain", "local_recoding", "fixed"] = "full_domain"
     max_suppressed: Share = Decimal(0)
+    loss: Loss | None = None
     levels: dict[Name, Annotated[int, Field(ge=0, le=100, strict=True)]] | None = None
     models: Annotated[tuple[PrivacyModel, ...], Field(max_length=20)] = ()
 
@@ -78,6 +80,8 @@ class KAnonymity(Value):
             raise ValueError("levels belong to the method 'fixed', which needs them")
         if self.method == "local_recoding" and self.max_suppressed:
             raise ValueError("local_recoding suppresses nothing: leave max_suppressed out")
+        if self.loss is not None and self.method != "full_domain":
+            raise ValueError("only full_domain looks for the least of a loss: leave loss out")
         if len(set(self.models)) != len(self.models):
             raise ValueError("a model is listed twice")
         return self

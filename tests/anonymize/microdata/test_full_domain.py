@@ -209,8 +209,8 @@ def bound_by_a_finer_node(patch: pytest.MonkeyPatch) -> None:
     """Prune upwards instead of downwards."""
     right = full_domain._Open.bound
 
-    def upwards(self: full_domain._Open, node: tuple[int, ...], extra: float) -> None:
-        right(self, node, extra)
+    def upwards(self: full_domain._Open, node: tuple[int, ...], finer: float, coarser: float) -> None:
+        right(self, node, finer, coarser)
         self.bounds[tuple(slice(level, None) for level in node)] = np.inf
 
     patch.setattr(full_domain._Open, "bound", upwards)

@@ -162,7 +162,8 @@ def persons_added_up(patch: pytest.MonkeyPatch) -> None:
 
 
 def prune_by_models_that_are_not_monotone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(full_domain.Search, "_lasting_extra", lambda self, node, gone, kept: 0.0 if kept else np.inf)
+    right = judge.Judge.keeps_models
+    patch.setattr(judge.Judge, "keeps_models", lambda self, found, *, absorbing_only=False: right(self, found))
 
 
 def suppress_before_counting(patch: pytest.MonkeyPatch) -> None:
