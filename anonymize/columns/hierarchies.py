@@ -5,41 +5,44 @@ Level 0 is the value itself; the last level is ``*``, the same for all. Every le
 Null is a value of its own: its label is null at every level below the top, and ``*`` at the top.
 
 Labels come from the recipe, from a file or from the calendar, never from the data: an interval is named by origin and
-width, not by the smallest value in it.
+width, not by the smallest value in it. Two kinds are drawn from the data, and say so in the recipe: quantiles and counts.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal, localcontext
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import h3  # type: ignore[import-untyped, unused-ignore]
-import pandas as pd
-
-from anonymize.columns import hierarchy_files
-from anonymize.columns.hierarchy_files import TOP, Paths
+from anonymize.columns import (
+    hierarchy_codes,
+    hierarchy_counts,
+    hierarchy_dates,
+    hierarchy_files,
+    hierarchy_numbers,
+    hierarchy_paths,
+    hierarchy_places,
+)
+from anonymize.columns.hierarchy_paths import Paths
+from anonymize.columns.hierarchy_values import TOP, Misfit, Step, as_text, is_null
 from anonymize.errors import InputError, Problem, RecipeError
 from anonymize.recipe import (
+    DRAWN_FROM_DATA,
+    CountsHierarchy,
     DateHierarchy,
-    DateLevel,
     FileHierarchy,
     H3Hierarchy,
     Hierarchy,
     IntervalHierarchy,
+    PlaceHierarchy,
     PrefixHierarchy,
+    QuantileHierarchy,
 )
 
-Step: TypeAlias = Callable[[Any], str]
-"""From a value that is not null to its label at one level. Raises ``Misfit`` for a value with no place on the ladder."""
-
-
-class Misfit(ValueError):
-    """A value has no place on a ladder. Carries the reason, never the value."""
+__all__ = ["Ladder", "as_text", "build", "leaves"]
 
 
 @dataclass(frozen=True)
@@ -88,44 +91,78 @@ def build(
     hierarchy: Hierarchy | None,
     values: Sequence[Any],
     folder: Path | None,
+    persons: Sequence[int] | None = None,
 ) -> Ladder:
     """The ladder of a column whose distinct values are ``values`` (nulls may be among them).
 
-    Checks that every value has a path. Without a hierarchy the ladder is the values and ``*``. Raises
-    :class:`RecipeError` for a hierarchy that does not fit, :class:`InputError` for values that are not finite numbers.
+    ``persons``: how many distinct persons have each value, in the same order; needed by hierarchies that are drawn from
+    the data (:data:`anonymize.recipe.DRAWN_FROM_DATA`) and by no other. Checks that every value has a path. Without a
+    hierarchy the ladder is the values and ``*``. Raises :class:`RecipeError` for a hierarchy that does not fit,
+    :class:`InputError` for values that are not finite numbers.
     """
-    present = [value for value in values if not _is_null(value)]
+    present = [value for value in values if not is_null(value)]
     _refuse_not_finite(column_name, present)
-    if isinstance(hierarchy, FileHierarchy):
-        return _from_file(column_name, hierarchy, present, folder)
-    steps = _steps(hierarchy)
+    paths = _paths(hierarchy, folder)
+    if paths is not None:
+        return _from_paths(column_name, paths, present)
+    if isinstance(hierarchy, DRAWN_FROM_DATA):
+        if persons is None:
+            raise RecipeError(f"column {column_name!r}: its hierarchy is drawn from the data, which must not be counted here")
+        steps = _drawn(column_name, hierarchy, values, persons)
+    else:
+        steps = _steps(hierarchy)
     leaf_labels = tuple(tuple(_label_values(column_name, step, present)) for step in steps)
     return Ladder(column_name, steps, leaf_labels, len(present))
 
 
 def leaves(hierarchy: Hierarchy | None, folder: Path | None) -> list[str] | None:
-    """The public leaf values of a file hierarchy, in the file's order; ``None`` for every other kind."""
+    """The public leaf values of a file hierarchy, in the file's order; ``None`` for every other kind.
+
+    The features of a layer stand in no order that says anything.
+    """
     if isinstance(hierarchy, FileHierarchy):
         return hierarchy_files.read(hierarchy.file, folder).leaves
     return None
 
 
-def as_text(value: Any) -> str:
-    """A value as a label: ISO dates, ``true``/``false``, numbers without exponent."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (dt.datetime, dt.date)):
-        return value.isoformat()
-    if isinstance(value, float):
-        return _plain(Decimal(repr(value)))
-    return _plain(value) if isinstance(value, Decimal) else str(value)
+def _paths(hierarchy: Hierarchy | None, folder: Path | None) -> Paths | None:
+    match hierarchy:
+        case FileHierarchy(file=name):
+            return hierarchy_files.read(name, folder)
+        case PlaceHierarchy(places=layer):
+            return hierarchy_places.read(layer, folder)
+    return None
 
 
-def _plain(number: Decimal) -> str:
-    if not number.is_finite():
-        return str(number)
-    with localcontext(prec=100):  # a DECIMAL(38) has more digits than the usual context keeps
-        return format(number.normalize() + 0, "f")
+def _from_paths(column: str, paths: Paths, present: list[Any]) -> Ladder:
+    path_of = hierarchy_paths.finder(column, paths, present)
+    _label_values(column, lambda value: ";".join(path_of(value)), present)  # every value has a path
+    steps = tuple(hierarchy_paths.at(level, path_of) for level in range(paths.depth))
+    return Ladder(column, steps, tuple(paths.labels(level) for level in range(paths.depth)), len(paths.steps))
+
+
+def _drawn(column: str, hierarchy: Hierarchy | None, values: Sequence[Any], persons: Sequence[int]) -> tuple[Step, ...]:
+    held = [(value, count) for value, count in zip(values, persons, strict=True) if not is_null(value)]
+    present, counts = [value for value, _ in held], [count for _, count in held]
+    match hierarchy:
+        case QuantileHierarchy(quantiles=parts, unit=unit):
+            return hierarchy_numbers.quantiles(column, parts, unit, present, counts)
+        case CountsHierarchy(counts=thresholds):
+            return hierarchy_counts.steps(thresholds, present, counts)
+    return ()
+
+
+def _steps(hierarchy: Hierarchy | None) -> tuple[Step, ...]:
+    match hierarchy:
+        case IntervalHierarchy(intervals=widths, origin=origin):
+            return tuple(hierarchy_numbers.interval(width, origin) for width in widths)
+        case DateHierarchy(dates=levels):
+            return hierarchy_dates.steps(levels)
+        case PrefixHierarchy(prefix=lengths):
+            return tuple(hierarchy_codes.prefix(length) for length in lengths)
+        case H3Hierarchy(h3=resolutions):
+            return tuple(hierarchy_codes.cell(resolution) for resolution in resolutions)
+    return ()
 
 
 def _label_values(column: str, step: Step, values: Iterable[Any]) -> list[str]:
@@ -137,7 +174,7 @@ def _label_all(column: str, step: Step, values: Iterable[Any]) -> list[str | Non
     misfits: list[str] = []
     for value in values:
         try:
-            found.append(None if _is_null(value) else step(value))
+            found.append(None if is_null(value) else step(value))
         except Misfit as reason:
             misfits.append(str(reason))
     if misfits:
@@ -146,167 +183,7 @@ def _label_all(column: str, step: Step, values: Iterable[Any]) -> list[str | Non
     return found
 
 
-def _is_null(value: Any) -> bool:
-    """Null in Python's and in pandas' spellings; NaN is none of them."""
-    return value is None or value is pd.NA or value is pd.NaT
-
-
 def _refuse_not_finite(column: str, values: Iterable[Any]) -> None:
     for value in values:
         if isinstance(value, (float, Decimal)) and not Decimal(value).is_finite():
             raise InputError(f"column {column!r} holds numbers that are not finite (NaN or infinity): clean them first")
-
-
-def _steps(hierarchy: Hierarchy | None) -> tuple[Step, ...]:
-    match hierarchy:
-        case IntervalHierarchy(intervals=widths, origin=origin):
-            return tuple(_interval(width, origin) for width in widths)
-        case DateHierarchy(dates=levels):
-            return tuple(_date(level, by_week="week" in levels[: i + 1]) for i, level in enumerate(levels))
-        case PrefixHierarchy(prefix=lengths):
-            return tuple(_prefix(length) for length in lengths)
-        case H3Hierarchy(h3=resolutions):
-            return tuple(_cell(resolution) for resolution in resolutions)
-    return ()
-
-
-# --- numbers -----------------------------------------------------------------------------------------------------
-
-
-def _interval(width: Decimal, origin: Decimal) -> Step:
-    """``[a, b)`` with a = origin + n·width: exact, in decimals, so that no bound is a rounded value of a person."""
-
-    def step(value: Any) -> str:
-        with localcontext(prec=100):
-            lower = origin + ((_number(value) - origin) / width).to_integral_value(ROUND_FLOOR) * width
-            return f"[{_plain(lower)}, {_plain(lower + width)})"
-
-    return step
-
-
-def _number(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise Misfit("intervals need a column of numbers")
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-
-
-# --- dates -------------------------------------------------------------------------------------------------------
-
-
-def _date(level: DateLevel, *, by_week: bool) -> Step:
-    """A calendar label. ``by_week``: the date counts as its ISO week's Thursday, so that whole weeks nest."""
-
-    def step(value: Any) -> str:
-        day = _day(value)
-        return _CALENDAR[level](_thursday(day) if by_week else day)
-
-    return step
-
-
-def _day(value: Any) -> dt.date:
-    """The date of a value; of a time stamp with a zone, the date on the clock that it was read with (UTC)."""
-    if isinstance(value, dt.datetime):
-        return value.date()
-    if isinstance(value, dt.date):
-        return value
-    raise Misfit("date levels need a column of dates or time stamps")
-
-
-def _thursday(day: dt.date) -> dt.date:
-    # by ordinals: the last days of the year 9999 lie in a week whose Thursday no date can hold
-    return dt.date.fromordinal(min(day.toordinal() + 4 - day.isoweekday(), dt.date.max.toordinal()))
-
-
-def _week(day: dt.date) -> str:
-    year, week, _ = day.isocalendar()
-    return f"{year:04d}-W{week:02d}"
-
-
-_CALENDAR: dict[DateLevel, Callable[[dt.date], str]] = {
-    "day": lambda day: day.isoformat(),
-    "week": _week,
-    "month": lambda day: f"{day.year:04d}-{day.month:02d}",
-    "quarter": lambda day: f"{day.year:04d}-Q{(day.month + 2) // 3}",
-    "year": lambda day: f"{day.year:04d}",
-}
-
-
-# --- codes and cells ---------------------------------------------------------------------------------------------
-
-
-def _prefix(length: int) -> Step:
-    def step(value: Any) -> str:
-        if isinstance(value, bool) or not isinstance(value, (str, int)):
-            raise Misfit("prefixes need a column of codes (text or whole numbers)")
-        return str(value)[:length]
-
-    return step
-
-
-def _cell(resolution: int) -> Step:
-    def step(value: Any) -> str:
-        if not isinstance(value, str) or not h3.is_valid_cell(value):
-            raise Misfit("not an H3 cell written as text")
-        if h3.get_resolution(value) < resolution:
-            raise Misfit(f"an H3 cell coarser than resolution {resolution}")
-        return str(h3.cell_to_parent(value, resolution))
-
-    return step
-
-
-# --- files -------------------------------------------------------------------------------------------------------
-
-
-def _from_file(column: str, hierarchy: FileHierarchy, present: list[Any], folder: Path | None) -> Ladder:
-    paths = hierarchy_files.read(hierarchy.file, folder)
-    path_of = _finder(_by_key(column, paths, {type(value) for value in present} or {str}), paths.file)
-    _label_values(column, lambda value: ";".join(path_of(value)), present)  # every value has a path
-    steps = tuple(_at(level, path_of) for level in range(paths.depth))
-    labels = tuple(tuple(path[level] for path in paths.steps.values()) for level in range(paths.depth))
-    return Ladder(column, steps, labels, len(paths.steps))
-
-
-def _by_key(column: str, paths: Paths, kinds: set[type]) -> dict[Hashable, tuple[str, ...]]:
-    """The path of each leaf, under what the column's values are looked up by."""
-    by_key: dict[Hashable, tuple[str, ...]] = {}
-    for leaf, path in paths.steps.items():
-        for key in {_leaf_key(leaf, kind) for kind in kinds} - {None}:
-            if by_key.setdefault(key, path) is not path:
-                raise RecipeError(f"hierarchy file {paths.file}: two leaves of column {column!r} are one number or date")
-    return by_key
-
-
-def _finder(by_key: dict[Hashable, tuple[str, ...]], file: str) -> Callable[[Any], tuple[str, ...]]:
-    def path_of(value: Any) -> tuple[str, ...]:
-        path = by_key.get(_value_key(value))
-        if path is None:
-            raise Misfit(f"{file} has no line for them")
-        return path
-
-    return path_of
-
-
-def _at(level: int, path_of: Callable[[Any], tuple[str, ...]]) -> Step:
-    return lambda value: path_of(value)[level]
-
-
-def _value_key(value: Any) -> Hashable:
-    """What a value is looked up by: numbers as exact decimals (1.50 is 1.5), everything else as its text."""
-    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        return _number(value)
-    return as_text(value)
-
-
-def _leaf_key(leaf: str, kind: type) -> Hashable:
-    """What a leaf of a file is found by, when the column holds values of a type; ``None``: it cannot be such a value."""
-    if issubclass(kind, bool):
-        return leaf.lower()
-    try:
-        if issubclass(kind, (int, float, Decimal)):
-            number = Decimal(leaf)
-            return number if number.is_finite() else None
-        if issubclass(kind, dt.datetime):
-            return dt.datetime.fromisoformat(leaf).isoformat()
-    except (ValueError, ArithmeticError):
-        return None
-    return leaf

@@ -39,7 +39,7 @@ def baseline(
         before[column] = _counts(engine, frame, column, sensitive[column], person_key, folder)
     for model in models:
         if isinstance(model, TCloseness) and model.distance == "hierarchical":
-            ladders[model.column] = _paths(model.column, sensitive[model.column], list(before[model.column]), folder)
+            ladders[model.column] = _paths(model.column, sensitive[model.column], before[model.column], folder)
     return Baseline(before, ladders)
 
 
@@ -57,7 +57,8 @@ def _counts(
     return {value: found[value] for value in [*present, *([None] if None in found else [])]}
 
 
-def _paths(column: str, hierarchy: Hierarchy | None, values: list[Any], folder: Path | None) -> dict[Any, tuple[Any, ...]]:
-    ladder = hierarchies.build(column, hierarchy, values, folder)
+def _paths(column: str, hierarchy: Hierarchy | None, held: Mapping[Any, int], folder: Path | None) -> dict[Any, tuple[Any, ...]]:
+    values = list(held)
+    ladder = hierarchies.build(column, hierarchy, values, folder, list(held.values()))
     labels = [ladder.labels(level, values) for level in range(ladder.top)]
     return {value: tuple(level[i] for level in labels) for i, value in enumerate(values)}

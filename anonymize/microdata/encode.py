@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from anonymize.columns import hierarchies
 from anonymize.columns.hierarchies import Ladder
-from anonymize.columns.hierarchy_files import TOP
+from anonymize.columns.hierarchy_values import TOP
 from anonymize.microdata.lattice import CodedLadder, Integers, Node, code
-from anonymize.recipe import Hierarchy
+from anonymize.recipe import DRAWN_FROM_DATA, Hierarchy
 from anonymize.tables.base import Frame, TableEngine
 
 
@@ -59,19 +59,43 @@ def one_zero(frame: Frame, columns: Sequence[str]) -> Frame:
 
 
 def dictionary(
-    engine: TableEngine, frame: Frame, column: str, hierarchy: Hierarchy | None, folder: Path | None, names: Names
+    engine: TableEngine,
+    frame: Frame,
+    column: str,
+    hierarchy: Hierarchy | None,
+    folder: Path | None,
+    names: Names,
+    person_key: str | None = None,
 ) -> Dictionary:
-    """Read the distinct values of a column and build its ladder. Codes follow the values' order, not the engine's."""
-    value, number = names.of("value"), names.of("number")
-    distinct = frame.select(nw.col(column).alias(value)).filter(~nw.col(value).is_null()).unique()
+    """Read the distinct values of a column and build its ladder. Codes follow the values' order, not the engine's.
+
+    A ladder that is drawn from the data is told how many distinct persons have each value, rows where there is no key.
+    """
+    value, number, persons = names.of("value"), names.of("number"), names.of("persons")
+    drawn = isinstance(hierarchy, DRAWN_FROM_DATA)
+    distinct = _counted(frame, column, person_key, value, persons) if drawn else _distinct(frame, column, value)
     keys = engine.with_row_number(distinct, number)
     rows = engine.collect(keys)
-    found = list(zip(_python(rows[value]), _python(rows[number]), strict=True))
+    counts = rows[persons].to_list() if drawn else [0] * len(rows)
+    found = list(zip(_python(rows[value]), _python(rows[number]), counts, strict=True))
     # an engine may list distinct values in any order; sorted, the same input gives the same codes
-    found.sort(key=lambda pair: hierarchies.as_text(pair[0]))
-    values = [value for value, _ in found] + ([None] if _has_null(engine, frame, column) else [])
-    ladder = hierarchies.build(column, hierarchy, values, folder)
-    return Dictionary(column, values, [number for _, number in found], keys, ladder, code(ladder, values))
+    found.sort(key=lambda entry: hierarchies.as_text(entry[0]))
+    null = [None] if _has_null(engine, frame, column) else []
+    values = [value for value, _, _ in found] + null
+    held = [int(count) for _, _, count in found] + [0] * len(null) if drawn else None
+    ladder = hierarchies.build(column, hierarchy, values, folder, held)
+    return Dictionary(column, values, [number for _, number, _ in found], keys.select(value, number), ladder, code(ladder, values))
+
+
+def _distinct(frame: Frame, column: str, value: str) -> Frame:
+    return frame.select(nw.col(column).alias(value)).filter(~nw.col(value).is_null()).unique()
+
+
+def _counted(frame: Frame, column: str, person_key: str | None, value: str, persons: str) -> Frame:
+    """Every value that is not null, with its distinct persons (rows without a key)."""
+    held = frame if person_key is None else frame.select(column, person_key).unique()
+    present = held.select(nw.col(column).alias(value)).filter(~nw.col(value).is_null())
+    return present.group_by(value).agg(nw.len().alias(persons))
 
 
 def _python(column: pd.Series[Any]) -> list[Any]:

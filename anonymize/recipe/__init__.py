@@ -9,13 +9,19 @@ from anonymize.recipe.aggregates import Bucket, DpTable, GroupBy, Measure
 from anonymize.recipe.columns import Column, Role
 from anonymize.recipe.document import Recipe
 from anonymize.recipe.hierarchies import (
+    DRAWN_FROM_DATA,
+    CountsHierarchy,
     DateHierarchy,
     DateLevel,
     FileHierarchy,
     H3Hierarchy,
     Hierarchy,
     IntervalHierarchy,
+    PlaceHierarchy,
+    Places,
     PrefixHierarchy,
+    QuantileHierarchy,
+    file_of,
 )
 from anonymize.recipe.microdata import Alpha, BetaLikeness, KAnonymity, LDiversity, Loss, PrivacyModel, TCloseness
 from anonymize.recipe.parsing import json_schema, loads, parse
@@ -23,10 +29,12 @@ from anonymize.recipe.rows import Derive, KeepRows
 from anonymize.recipe.stages import Scan, Stage
 
 __all__ = [
+    "DRAWN_FROM_DATA",
     "Alpha",
     "BetaLikeness",
     "Bucket",
     "Column",
+    "CountsHierarchy",
     "DateHierarchy",
     "DateLevel",
     "Derive",
@@ -41,13 +49,17 @@ __all__ = [
     "LDiversity",
     "Loss",
     "Measure",
+    "PlaceHierarchy",
+    "Places",
     "PrefixHierarchy",
     "PrivacyModel",
+    "QuantileHierarchy",
     "Recipe",
     "Role",
     "Scan",
     "Stage",
     "TCloseness",
+    "file_of",
     "json_schema",
     "loads",
     "parse",

@@ -237,7 +237,7 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
 
 # --- planted faults: the stage counts again before it lets go ----------------------------------------------------------
 
-LOOSE = pd.DataFrame({"city": ["a"] * 4 + ["b"] * 2 + ["c"], "who": [1, 1, 2, 3, 4, 4, 5]})
+LOOSE = pd.DataFrame({"city": [1] * 4 + [2] * 2 + [3], "who": [1, 1, 2, 3, 4, 4, 5]})
 
 
 def off_by_one(patch: pytest.MonkeyPatch) -> None:
