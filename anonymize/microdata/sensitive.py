@@ -16,39 +16,27 @@ from anonymize.microdata.histograms import Sensitive
 from anonymize.microdata.judge import Rules
 from anonymize.microdata.lattice import Integers
 from anonymize.microdata.models import model_of
-from anonymize.recipe import Hierarchy, PrivacyModel
+from anonymize.recipe import Hierarchy, SensitiveModel
 from anonymize.tables.base import Frame, TableEngine
 
 
 def rules(
-    engine: TableEngine,
-    coded: Frame,
-    table: Combinations,
-    models: Sequence[PrivacyModel],
-    dictionaries: Sequence[Dictionary],
+    asked: Sequence[SensitiveModel],
+    dictionaries: Mapping[str, Dictionary],
+    found: Mapping[str, Sensitive],
     given: Mapping[str, Hierarchy | None],
-    person_key: str | None,
     folder: Path | None,
-    names: Names,
 ) -> Rules:
-    """The models with what they are judged by.
-
-    ``dictionaries``: those of the sensitive columns, whose codes stand in ``coded`` after the quasi-identifiers'.
-    ``given``: the hierarchies of these columns. Raises :class:`RecipeError`.
-    """
-    known = {
-        entry.column: (entry, _read(engine, coded, table, entry, len(table.columns) + i, person_key, names))
-        for i, entry in enumerate(dictionaries)
-    }
-    found = []
-    for asked in models:
-        entry, sensitive = known[asked.column]
-        ordered = ranks(entry.values, given[asked.column], folder)
-        found.append((model_of(asked, entry.coded.groups, ordered), sensitive))
-    return tuple(found)
+    """The models with what they are judged by. ``given``: the hierarchies of the columns. Raises :class:`RecipeError`."""
+    paired = []
+    for model in asked:
+        entry = dictionaries[model.column]
+        ordered = ranks(entry.values, given[model.column], folder)
+        paired.append((model_of(model, entry.coded.groups, ordered), found[model.column]))
+    return tuple(paired)
 
 
-def _read(
+def read(
     engine: TableEngine,
     coded: Frame,
     table: Combinations,
@@ -57,6 +45,7 @@ def _read(
     person_key: str | None,
     names: Names,
 ) -> Sensitive:
+    """One sensitive column, whose codes stand in ``coded`` at ``place``, beside the combinations of ``table``."""
     width = len(table.columns)
     pairs = combinations(engine, coded, [*table.columns, entry.column], person_key, names, [*range(width), place])
     return of_pairs(table, pairs, len(entry.values))
