@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +14,26 @@ import narwhals.exceptions
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from anonymize import artefact, reports
+from anonymize import artefact, identifiers, reports
+from anonymize.aggregates.accounting import Loss
 from anonymize.aggregates.stage import release_table
 from anonymize.columns.hierarchies import Ladder, build
+from anonymize.columns.keys import FreshKeys, Keys
 from anonymize.columns.profile import personal_columns, profile_table
 from anonymize.digest import sha256_of
 from anonymize.errors import AnonymizeError, InputError, PrivacyNotMet, Problem
 from anonymize.microdata.baseline import baseline
+from anonymize.microdata.events import linking
 from anonymize.microdata.recheck import recheck, recheck_models
 from anonymize.microdata.stage import anonymise
 from anonymize.progress import Progress, between, silent
-from anonymize.recipe import DpTable, KAnonymity, Recipe, Role, Scan
+from anonymize.recipe import DpTable, KAnonymity, Recipe, Scan
 from anonymize.rows import Prepared, prepare
 from anonymize.tables.base import TableEngine
 from anonymize.tables.duck import DuckEngine
 
 SAMPLE_ROWS = 20
-BeforeNoise = Callable[[Decimal, Decimal], None]
+BeforeNoise = Callable[[Loss], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class RunResult:
     sample: list[dict[str, Any]]
 
 
-def nobody_to_charge(epsilon: Decimal, delta: Decimal) -> None:
+def nobody_to_charge(loss: Loss) -> None:
     """For use without a ledger: the caller keeps the account."""
 
 
@@ -59,14 +61,16 @@ def run(
     engine: TableEngine | None = None,
     progress: Progress = silent,
     before_noise: BeforeNoise = nobody_to_charge,
+    keys: Keys = FreshKeys(),  # noqa: B008 - holds nothing: every key is drawn when it is asked for
 ) -> RunResult:
     """Run ``recipe`` on the typed Parquet file ``source``; write ``data.parquet`` into ``output``.
 
     Args:
         folder: where the recipe's hierarchy files are.
         scratch: for plain intermediate files; made and removed here when None.
-        before_noise: called once with the (ε, δ) about to be spent, after every check and before the first draw; what
+        before_noise: called once with the privacy loss about to be spent, after every check and before the first draw; what
             it raises stops the run with nothing drawn.
+        keys: where the keys of pseudonyms come from; the default makes one for the run and throws it away.
 
     Raises:
         RecipeError, InputError: the recipe or the input cannot be used.
@@ -79,7 +83,7 @@ def run(
     target.unlink(missing_ok=True)
     tables = engine or DuckEngine(temp_directory=own)
     try:
-        return _run(_Job(recipe, source, target, own, folder, tables, progress, before_noise))
+        return _run(_Job(recipe, source, target, own, folder, tables, progress, before_noise, keys))
     except AnonymizeError:
         target.unlink(missing_ok=True)
         raise
@@ -109,6 +113,7 @@ class _Job:
     engine: TableEngine
     progress: Progress
     before_noise: BeforeNoise
+    keys: Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,27 +151,35 @@ def _microdata(job: _Job, prepared: Prepared, stage: KAnonymity) -> _Made:
     recipe = job.recipe
     if prepared.counts["rows_used"] < 1:
         raise PrivacyNotMet("no rows are left to publish", problems=(Problem("no_rows", "the row stages left no row"),))
-    quasi = {name: recipe.columns[name].hierarchy for name in recipe.with_role(Role.QUASI_IDENTIFIER)}
+    quasi = recipe.quasi_identifiers
     sensitive = {model.column: recipe.columns[model.column].hierarchy for model in stage.models}
+    named = identifiers.identifiers(job.engine, prepared.frame, recipe, stage.k, job.keys)
     made = anonymise(
         job.engine, prepared.frame, stage=stage, quasi_identifiers=quasi, person_key=recipe.person_key,
         folder=job.folder, sensitive=sensitive, progress=between(job.progress, 0.1, 0.8),
     )
     names = [name for name in prepared.schema.names if name != recipe.person_key]
+    others = [name for name in names if name not in quasi and name not in named.replace]
+    events = {} if recipe.person_key is None else linking(job.engine, prepared.frame, made.frame, recipe.person_key, others)
     persons = job.scratch / "persons.parquet" if recipe.person_key is not None else None
     job.progress("writing", 0.82)
-    rows = artefact.write_rows(job.engine, made.frame, names, job.target, persons=persons, person_key=recipe.person_key)
+    rows = artefact.write_rows(
+        job.engine, made.frame, names, job.target, persons=persons, person_key=recipe.person_key, replace=named.replace
+    )
     job.progress("counting again", 0.9)
     checked = recheck(job.target, persons, quasi_identifiers=list(quasi), k=stage.k)
+    identifiers.check(job.engine, job.target, prepared.frame, recipe)
     against = baseline(job.engine, prepared.frame, stage.models, sensitive, recipe.person_key, job.folder)
     held = recheck_models(job.target, persons, list(quasi), stage.models, against.before, against.ladders) if stage.models else []
     if persons is not None:
         persons.unlink()
     report = dict(made.report)
-    internal = {key: report.pop(key) for key in ("risk_before",) if key in report}
-    public = {**report, "recheck": {"classes": checked.classes, "smallest_class_persons": checked.smallest_class_persons, "rows": checked.rows, "models": held}}
+    internal = {**{key: report.pop(key) for key in ("risk_before",) if key in report}, **events}
+    released = {"identifiers": named.report, "treatment": named.treatment} if named.report else {}
+    public = {**report, **released, "recheck": {"classes": checked.classes, "smallest_class_persons": checked.smallest_class_persons, "rows": checked.rows, "models": held}}
     columns = reports.described(recipe, artefact_schema(job.target))
     promise = reports.k_anonymity_promise(stage, checked.smallest_class_persons, list(quasi), recipe.person_key is not None)
+    promise |= reports.pseudonyms_limit(recipe)
     return _Made(rows, columns, promise, public, internal)
 
 

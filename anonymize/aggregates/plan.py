@@ -14,10 +14,11 @@ chance of at most δ/C (Korolova et al. 2009), so that all C of that person's st
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
+from anonymize.aggregates.accounting import Loss, Part
 from anonymize.aggregates.laplace import half_width, smallest_above, to_decimal
 from anonymize.aggregates.noise import MAX_ABS, MAX_DIFFPRIVLIB_SCALE, Noise, Sampler, draw_delta, of_scale
 from anonymize.errors import Problem, RecipeError
@@ -69,6 +70,19 @@ class Plan:
         """Every measure that noise is drawn for: the published ones, and the selection where it is one of its own."""
         extra = () if self.selection is None or self.selection in self.measures else (self.selection,)
         return self.measures + extra
+
+    def loss(self) -> Loss:
+        """What the release may give away of one person, part by part, for the ledger to compose with others."""
+        parts = tuple(self._part(measure) for measure in self.drawn)
+        return Loss(self.epsilon, self.delta, parts)
+
+    def _part(self, measure: MeasurePlan) -> Part:
+        scale = Context(prec=30, rounding=ROUND_FLOOR).divide(  # less noise than there is: never too small a loss
+            Decimal(measure.noise.rate.denominator), Decimal(measure.noise.rate.numerator)
+        )
+        chosen = self.selection_delta if measure is self.selection else Fraction(0)
+        delta = Context(prec=30, rounding=ROUND_CEILING).plus(to_decimal(measure.delta + chosen))
+        return Part("discrete_laplace", noise=scale, shift=measure.per_cell, count=self.max_cells, delta=delta)
 
     def as_dict(self) -> dict[str, Any]:
         """For the report and for the preview: strings for exact numbers."""

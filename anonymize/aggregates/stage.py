@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from anonymize.aggregates import noise, output
+from anonymize.aggregates.accounting import Loss
 from anonymize.aggregates.bounding import Bounded, aggregate, bound
 from anonymize.aggregates.dimensions import Dimension, dimensions
 from anonymize.aggregates.noise import MAX_ABS, Integers
@@ -56,14 +56,14 @@ def release_table(
     stage: DpTable,
     person_key: str,
     ladders: Mapping[str, Ladder],
-    before_noise: Callable[[Decimal, Decimal], None],
+    before_noise: Callable[[Loss], None],
     progress: Progress,
     column_types: Mapping[str, str],
 ) -> Aggregated:
     """An (ε, δ)-differentially private table, for neighbours that differ in one person (all rows of one key).
 
     ``column_types`` maps each column to integer, decimal, number, text, boolean, date, timestamp or timestamptz.
-    ``before_noise(epsilon, delta)`` charges the budget: what it raises stops the release with no noise drawn.
+    ``before_noise`` charges the budget with the loss it is given: what it raises stops the release with no noise drawn.
 
     Raises RecipeError or InputError for what cannot be run, PrivacyNotMet when δ is no protection for so few persons
     or when a sum could leave the integers. Sources: see :mod:`anonymize.aggregates.plan`.
@@ -78,7 +78,7 @@ def release_table(
     _refuse_late(planned, bounded.persons)
     progress("aggregating", 0.6)
     exact = exact_cells(aggregate(engine, bounded), stage, planned, dims)
-    before_noise(stage.epsilon, stage.delta)
+    before_noise(planned.loss())
     progress("noise", 0.7)
     groups, noisy = draw(exact, planned)
     progress("writing", 0.95)

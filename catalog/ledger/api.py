@@ -61,7 +61,7 @@ class LedgerSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField(required=False)
 
 
-COMPOSITION = "basic: the plain sum of ε and the plain sum of δ"
+COMPOSITION = "the smallest of the plain sum, zero-concentrated privacy and privacy loss distributions, at a δ of at most the cap"
 
 
 def shown(population: Population) -> dict[str, Any]:

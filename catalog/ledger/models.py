@@ -1,4 +1,4 @@
-"""Populations, and what was spent of their privacy budget."""
+"""Populations, what was spent of their privacy budget, and what that adds up to."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ class Spending(models.Model):
     population = models.ForeignKey(Population, on_delete=models.PROTECT, related_name="spendings")
     epsilon = ExactField(places=EPSILON_PLACES)
     delta = ExactField(places=DELTA_PLACES)
+    # what the release is made of, for composition: see anonymize.aggregates.accounting.Part
+    parts = models.JSONField(default=list, blank=True)
     subject_type = models.CharField(max_length=60)
     subject_id = models.CharField(max_length=120)
     by = models.ForeignKey(
@@ -68,3 +70,26 @@ class Spending(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject_type} {self.subject_id}: ε {self.epsilon}"
+
+
+class Reckoning(models.Model):
+    """What all spendings of a population added up to at a moment, and by which rule of composition; append-only.
+
+    The last one is the truth that the totals kept with the population must agree with.
+    """
+
+    population = models.ForeignKey(Population, on_delete=models.PROTECT, related_name="reckonings")
+    spendings = models.PositiveIntegerField()  # how many were composed
+    epsilon = ExactField(places=EPSILON_PLACES)
+    delta = ExactField(places=DELTA_PLACES)
+    rule = models.CharField(max_length=10)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("population", "spendings"), name="reckoning_once_per_spending"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.population} after {self.spendings}: ε {self.epsilon} by {self.rule}"

@@ -1,7 +1,6 @@
 """Spending the privacy budget of a population. Charged when noise is drawn, never refunded, never overdrawn.
 
-Composition, for now: the plain sum of ε and the plain sum of δ (basic composition, Dwork et al. 2006, theorem 1 of
-"Our Data, Ourselves"). It holds for any mix of mechanisms, chosen adaptively, and never says less than was spent.
+What several spends add up to is reckoned by catalog/ledger/composition.py; each reckoning is kept.
 """
 
 from __future__ import annotations
@@ -11,15 +10,15 @@ from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
 
+from anonymize.aggregates.accounting import Loss, Part, Total
 from anonymize.errors import Problem
 from catalog.audit import services as trail
 from catalog.audit.errors import Conflict, Invalid, PlatformError
-from catalog.ledger import policies
+from catalog.ledger import composition, policies
 from catalog.ledger.amounts import DELTA_PLACES, EPSILON_PLACES, rounded_up, units
-from catalog.ledger.models import Population, Spending
-from catalog.ledger.selectors import Amount
+from catalog.ledger.models import Population, Reckoning, Spending
+from catalog.ledger.selectors import Amount, balance
 from catalog.people.models import Organisation, User
 
 INFINITY: Final = Decimal("Infinity")
@@ -47,7 +46,7 @@ class AlreadyCharged(Conflict):
 
 
 class LedgerInconsistent(PlatformError):
-    """The total kept with the population differs from the sum of its spendings: somebody changed the database."""
+    """The total kept with the population is not the one last reckoned: somebody changed the database."""
 
     code, status, title = "ledger_inconsistent", 503, "The ledger does not add up"
     who = "us"
@@ -61,6 +60,7 @@ def charge(
     delta: Decimal,
     subject: tuple[str, str],
     by: User | None,
+    parts: tuple[Part, ...] = (),
     note: str = "",
 ) -> Spending:
     """Charge one draw of noise, say ``("run", "12#1")``, before it is drawn.
@@ -68,6 +68,7 @@ def charge(
     Args:
         epsilon: 0 < ε < ∞; rounded up to 12 digits after the point.
         delta: 0 ≤ δ < 1; rounded up to 18 digits after the point.
+        parts: what the release is made of, where more is known than (ε, δ): then many releases add up to less.
 
     Raises:
         Invalid: ε or δ is out of range or not a number.
@@ -77,12 +78,12 @@ def charge(
     """
     asked = checked(epsilon, delta)
     population = Population.objects.select_for_update().get(pk=population_id)
-    spent = _spent(population)
-    left = Amount(population.epsilon_cap - spent.epsilon, population.delta_cap - spent.delta)
-    if not (asked.epsilon <= left.epsilon and asked.delta <= left.delta):
-        raise BudgetExceeded(remaining=left, asked=asked)
-    spending = _entered(population, asked, subject, by, note)
-    _raise_total(population, spent, asked)
+    before = _reckoned(population)
+    total = composition.after(population, [Loss(asked.epsilon, asked.delta, parts)])
+    if total is None or not composition.fits(population, total):
+        raise BudgetExceeded(remaining=balance(population).left, asked=asked)
+    spending = _entered(population, asked, parts, subject, by, note)
+    _raise_total(population, before, total)
     detail = {"population": population.slug, "epsilon": asked.epsilon, "delta": asked.delta, "for": ":".join(subject)}
     trail.record(by=by, action="budget.charged", subject=population, detail=detail)
     return spending
@@ -111,16 +112,20 @@ def _kept(name: str, value: Decimal, places: int) -> Decimal:
     return kept
 
 
-def _spent(population: Population) -> Amount:
-    """The exact sum of all spendings, which must agree with the total kept with the population."""
-    sums = population.spendings.aggregate(epsilon=Sum("epsilon"), delta=Sum("delta"))
-    spent = Amount(sums["epsilon"] or Decimal(0), sums["delta"] or Decimal(0))
-    if (spent.epsilon, spent.delta) != (population.epsilon_spent, population.delta_spent):
+def _reckoned(population: Population) -> Amount:
+    """What was last reckoned, which must be what is kept with the population, of as many spendings as there are."""
+    last = population.reckonings.last()
+    spent = Amount(last.epsilon, last.delta) if last else Amount(Decimal(0), Decimal(0))
+    counted = last.spendings if last else 0
+    agrees = (spent.epsilon, spent.delta) == (population.epsilon_spent, population.delta_spent)
+    if not (agrees and counted == population.spendings.count()):
         raise LedgerInconsistent("The spendings do not add up to the total. Nothing is charged until this is cleared.")
     return spent
 
 
-def _entered(population: Population, asked: Amount, subject: tuple[str, str], by: User | None, note: str) -> Spending:
+def _entered(
+    population: Population, asked: Amount, parts: tuple[Part, ...], subject: tuple[str, str], by: User | None, note: str
+) -> Spending:
     kind, name = subject
     try:
         with transaction.atomic():
@@ -128,6 +133,7 @@ def _entered(population: Population, asked: Amount, subject: tuple[str, str], by
                 population=population,
                 epsilon=asked.epsilon,
                 delta=asked.delta,
+                parts=[part.as_dict() for part in parts],
                 subject_type=kind,
                 subject_id=name,
                 by=by,
@@ -137,12 +143,19 @@ def _entered(population: Population, asked: Amount, subject: tuple[str, str], by
         raise AlreadyCharged("This was charged before; drawing noise again is a new spend.") from None
 
 
-def _raise_total(population: Population, spent: Amount, asked: Amount) -> None:
+def _raise_total(population: Population, before: Amount, total: Total) -> None:
     """Compare-and-set: the total must still be the one that was looked at, or somebody else has spent meanwhile."""
-    unchanged = Population.objects.filter(pk=population.pk, epsilon_spent=spent.epsilon, delta_spent=spent.delta)
-    raised = unchanged.update(epsilon_spent=spent.epsilon + asked.epsilon, delta_spent=spent.delta + asked.delta)
+    unchanged = Population.objects.filter(pk=population.pk, epsilon_spent=before.epsilon, delta_spent=before.delta)
+    raised = unchanged.update(epsilon_spent=total.epsilon, delta_spent=total.delta)
     if raised != 1:
         raise Conflict("The ledger changed at the same moment. Nothing was charged; ask again.")
+    Reckoning.objects.create(
+        population=population,
+        spendings=population.spendings.count(),
+        epsilon=total.epsilon,
+        delta=total.delta,
+        rule=total.rule,
+    )
 
 
 @transaction.atomic

@@ -186,7 +186,7 @@ class RegisterEntrySerializer(serializers.Serializer):
 
 
 class RegisterBudgetSerializer(serializers.Serializer):
-    """The privacy budget of the people behind published datasets: basic composition, plain sums."""
+    """The privacy budget of the people behind published datasets."""
 
     population = serializers.CharField()
     name = serializers.CharField()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from anonymize.aggregates.plan import plan
-from anonymize.errors import RecipeError
+from anonymize.aggregates.accounting import Loss
 from anonymize.recipe import DpTable, KAnonymity, Recipe, Role
-from catalog.audit.errors import Invalid
 from catalog.datasets.models import Dataset, Version
+from catalog.ledger import composition
 from catalog.ledger.selectors import balance
 from catalog.ledger.services import checked
 from catalog.people.models import User
 from catalog.releases.policies import check_can_run
-from catalog.releases.services import family, fit, read_recipe, ready_version
+from catalog.releases.services import family, fit, planned_table, read_recipe, ready_version
+
+FORECAST = 12
+"""Releases like the one asked for: a year of months."""
 
 _SHOWN = ("name", "kind", "unit", "epsilon", "noise", "scale", "half_width")
 
@@ -25,30 +27,36 @@ def preview(*, by: User, dataset: Dataset, document: Any, version: Version | Non
     recipe = read_recipe(document)
     fit(recipe, dataset, chosen)
     stage = recipe.final
-    planned = _planned(stage) if isinstance(stage, DpTable) else None
+    found = planned_table(stage) if isinstance(stage, DpTable) else None
+    planned = found.as_dict() if found else None
     return {
         "family": family(recipe),
         "version": {"id": chosen.pk, "number": chosen.number},
         "sentences": _sentences(recipe, chosen, planned),
         "measures": [{name: measure[name] for name in _SHOWN} for measure in planned["measures"]] if planned else [],
         "plan": planned,
-        "budget": _budget(stage, dataset) if isinstance(stage, DpTable) else None,
+        "budget": _budget(found.loss(), dataset) if found else None,
     }
 
 
-def _planned(stage: DpTable) -> dict[str, Any]:
-    try:
-        return plan(stage).as_dict()
-    except RecipeError as error:
-        raise Invalid(f"The recipe cannot be run: {error.message}", problems=error.problems) from None
-
-
-def _budget(stage: DpTable, dataset: Dataset) -> dict[str, Any] | None:
-    if dataset.population is None:
+def _budget(loss: Loss, dataset: Dataset) -> dict[str, Any] | None:
+    """What the ledger would hold afterwards, and after a year of months; by the quick rules, so at most too much."""
+    population = dataset.population
+    if population is None:
         return None
-    left, asked = balance(dataset.population).left, checked(stage.epsilon, stage.delta)
-    enough = asked.epsilon <= left.epsilon and asked.delta <= left.delta
-    return {"population": dataset.population.slug, "asked": asked.as_dict(), "left": left.as_dict(), "enough": enough}
+    once, year = (composition.after(population, [loss] * times, exact=False) for times in (1, FORECAST))
+    return {
+        "population": population.slug,
+        "asked": checked(loss.epsilon, loss.delta).as_dict(),
+        "left": balance(population).left.as_dict(),
+        "enough": composition.fits(population, once),
+        "forecast": {
+            "releases": FORECAST,
+            "epsilon": None if year is None else format(year.epsilon.normalize(), "f"),
+            "cap": format(population.epsilon_cap.normalize(), "f"),
+            "enough": composition.fits(population, year),
+        },
+    }
 
 
 def _sentences(recipe: Recipe, version: Version, planned: dict[str, Any] | None) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from anonymize import recipe as recipes
+from anonymize.aggregates.plan import Plan, plan
 from anonymize.errors import Problem, RecipeError
 from anonymize.recipe import DpTable, KAnonymity, Recipe, Role
 from catalog.audit import services as audit
@@ -17,6 +18,7 @@ from catalog.audit.transitions import move
 from catalog.datasets.models import Dataset, Version
 from catalog.datasets.selectors import latest_ready
 from catalog.datasets.states import READY
+from catalog.ledger import composition
 from catalog.ledger.models import Population
 from catalog.ledger.selectors import balance
 from catalog.ledger.services import BudgetExceeded, checked
@@ -80,7 +82,7 @@ def _column_problems(recipe: Recipe, version: Version) -> list[Problem]:
     for name, column in recipe.columns.items():
         if name in made:
             continue
-        found = _problem_of(name, column.role, roles, recipe)
+        found = _problem_of(name, column.role, roles, recipe) or _key_released(name, column, roles)
         problems += [found] if found else []
     for name in sorted(_computed_from(recipe) - set(recipe.columns) - made):
         if name not in roles:
@@ -109,6 +111,14 @@ def _problem_of(name: str, asked: Role, roles: dict[str, str], recipe: Recipe) -
     if asked not in _allowed(Role(roles[name]), recipe):
         return Problem("role_loosened", f"column {name!r} has the role {roles[name]} and cannot be let through as {asked}", pointer=pointer)
     return None
+
+
+def _key_released(name: str, column: recipes.Column, roles: dict[str, str]) -> Problem | None:
+    """What is made of a person key is one again: it is bound to the person, and stands in every row of theirs."""
+    if roles[name] != Role.PERSON_KEY or column.release_as is None:
+        return None
+    message = f"column {name!r} is the person key of this version: nothing that is made of it can be released"
+    return Problem("person_key_released", message, pointer=f"/columns/{name}/release_as")
 
 
 def hierarchy_names(recipe: Recipe) -> set[str]:
@@ -173,9 +183,16 @@ def refuse_overdraft(recipe: Recipe, dataset: Dataset) -> None:
     if not isinstance(stage, DpTable) or dataset.population_id is None:
         return
     population = Population.objects.get(pk=dataset.population_id)  # not the copy that the caller may hold for long
-    left, asked = balance(population).left, checked(stage.epsilon, stage.delta)
-    if not (asked.epsilon <= left.epsilon and asked.delta <= left.delta):
-        raise BudgetExceeded(remaining=left, asked=asked)
+    if not composition.can_pay(population, planned_table(stage).loss()):
+        raise BudgetExceeded(remaining=balance(population).left, asked=checked(stage.epsilon, stage.delta))
+
+
+def planned_table(stage: DpTable) -> Plan:
+    """Shares, scales and samplers of a table. Raises :class:`Invalid` for one that cannot be carried out."""
+    try:
+        return plan(stage)
+    except RecipeError as error:
+        raise Invalid(f"The recipe cannot be run: {error.message}", problems=error.problems) from None
 
 
 def cancel(*, by: User, job: Job) -> None:

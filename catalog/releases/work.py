@@ -13,9 +13,10 @@ from django.db import transaction
 
 from anonymize import pipeline
 from anonymize import recipe as recipes
-from anonymize.aggregates.accounting import Loss
+from anonymize.aggregates.accounting import Loss, load_distributions
 from catalog.audit.errors import PlatformError
 from catalog.datasets import vault
+from catalog.datasets.pseudonym_keys import RunKeys
 from catalog.ledger import services as ledger
 from catalog.releases.jobs import (
     LostJob,
@@ -43,7 +44,7 @@ def _work(run: Run, folder: Path) -> None:
     with engine_in(folder) as engine:
         result = pipeline.run(
             recipe, typed, folder / "output", folder=hierarchies_of(run, folder), scratch=folder, engine=engine,
-            progress=Progress(run), before_noise=lambda loss: charge(run, loss),
+            progress=Progress(run), before_noise=lambda loss: charge(run, loss), keys=RunKeys(run.dataset),
         )  # fmt: skip
     _finish(run, result)
 
@@ -52,6 +53,7 @@ def charge(run: Run, loss: Loss) -> None:
     """Debit the population and mark the run, in one committed transaction, before any noise is drawn."""
     if run.population_id is None:
         raise PlatformError("This dataset has no population, so nobody's budget can pay for noise.")
+    load_distributions()
     with transaction.atomic():
         if len(held(run).select_for_update()) != 1:
             raise LostJob

@@ -216,7 +216,12 @@ def test_a_preview_tells_the_expected_error_and_spends_nothing(steward, version)
     assert (measure["name"], measure["kind"], measure["epsilon"]) == ("people", "persons", "1")
     # discrete Laplace, two cells a person at ε = 1: the smallest h with 2·q^(h+1)/(1+q) ≤ 0.05, where q = e^-½
     assert measure["half_width"] == "6"
-    assert preview["budget"] == {"population": "residents", "asked": {"epsilon": "1", "delta": "0.000001"}, "left": {"epsilon": "10", "delta": "0.001"}, "enough": True}
+    budget = preview["budget"]
+    assert (budget["population"], budget["asked"], budget["enough"]) == ("residents", {"epsilon": "1", "delta": "0.000001"}, True)
+    assert budget["left"] == {"epsilon": "10", "delta": "0.001"}
+    forecast = budget["forecast"]
+    assert (forecast["releases"], forecast["cap"], forecast["enough"]) == (12, "10", True)
+    assert 1 < float(forecast["epsilon"]) < 12  # less than the plain sum of a year of months
     assert Population.objects.get().epsilon_spent == 0
     assert not Run.objects.exists()
 

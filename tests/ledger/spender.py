@@ -21,7 +21,7 @@ def spend(name: str, population_id: int, epsilon: str, tries: int) -> int:
             services.charge(
                 population_id=population_id,
                 epsilon=Decimal(epsilon),
-                delta=Decimal("1e-9"),
+                delta=Decimal(0),
                 subject=("run", f"{name}-{number}"),
                 by=None,
             )

@@ -10,12 +10,14 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from anonymize.aggregates.accounting import Loss, Part
+from anonymize.errors import PrivacyNotMet
 from catalog.audit import services as trail
 from catalog.audit.errors import Conflict, Invalid, NotAllowed
 from catalog.audit.models import TrailEntry
-from catalog.ledger import services
+from catalog.ledger import composition, services
 from catalog.ledger.amounts import EPSILON_PLACES, rounded_up, units
-from catalog.ledger.models import Population, Spending
+from catalog.ledger.models import Population, Reckoning, Spending
 from catalog.ledger.selectors import balance
 
 
@@ -137,13 +139,53 @@ def test_a_total_that_somebody_lowered_in_the_database_stops_all_charges(populat
         charge("0.1")
 
 
+def test_a_spend_that_somebody_took_out_of_the_database_stops_all_charges(population, charge):
+    charge("0.5")
+    Reckoning.objects.create(population=population, spendings=2, epsilon=Decimal("0.5"), delta=Decimal(0), rule="sum")
+    with pytest.raises(services.LedgerInconsistent):
+        charge("0.1")
+
+
+def test_what_was_reckoned_is_never_changed(charge):
+    charge("0.5")
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE ledger_reckoning SET epsilon = 1")
+
+
+def test_many_small_releases_cost_less_than_their_sum(city):
+    population = services.create_population(
+        by=None, slug="weekly", name="Weekly", owner=city, epsilon_cap=Decimal("3.2"), delta_cap=Decimal("1e-4")
+    )
+    noise = (Part("discrete_laplace", noise=Decimal(40), shift=1, count=4, delta=Decimal("1e-6")),)
+    for week in range(6):
+        services.charge(
+            population_id=population.pk, epsilon=Decimal("0.1"), delta=Decimal("1e-6"), parts=noise, subject=("run", f"{week}"), by=None
+        )
+    population.refresh_from_db()
+    assert Decimal("0.3") < population.epsilon_spent < Decimal("0.59")
+    assert population.reckonings.last().rule == "pld"
+    assert [r.epsilon for r in population.reckonings.all()][:3] == [Decimal("0.1"), Decimal("0.2"), Decimal("0.3")]
+    year = composition.after(population, [Loss(Decimal("0.1"), Decimal("1e-6"), noise)] * 46)
+    assert composition.fits(population, year)
+
+
+def test_a_spend_that_cannot_be_read_stops_all_charges(population, charge):
+    Spending.objects.create(
+        population=population, epsilon=Decimal("0.1"), delta=Decimal(0), parts=[{"kind": "spell"}], subject_type="run", subject_id="x"
+    )
+    Reckoning.objects.create(population=population, spendings=1, epsilon=Decimal("0.1"), delta=Decimal(0), rule="sum")
+    Population.objects.update(epsilon_spent=Decimal("0.1"))
+    with pytest.raises(PrivacyNotMet):
+        charge("0.1")
+
+
 def test_the_compare_and_set_refuses_when_somebody_was_quicker(population, charge, monkeypatch):
     """Plants the race that a lock prevents: the total is read before another worker spends, and used after."""
-    stale = services._spent(population)
+    stale = services._reckoned(population)
     charge("0.6")
-    monkeypatch.setattr(services, "_spent", lambda population: stale)
+    monkeypatch.setattr(services, "_reckoned", lambda population: stale)
     with pytest.raises(Conflict):
-        charge("0.6")
+        charge("0.3")
     assert left(population)[0] == Decimal("0.4")
 
 
@@ -207,9 +249,10 @@ AMOUNTS = st.decimals(min_value=Decimal("1e-12"), max_value=Decimal("0.5"), plac
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(AMOUNTS, min_size=1, max_size=8))
-def test_any_row_of_charges_ends_where_a_slow_exact_sum_does(population, amounts):
+def test_without_any_delta_a_row_of_charges_ends_where_a_slow_exact_sum_does(population, amounts):
     """The oracle: spend in Fractions, and refuse what would go over 1."""
     savepoint = transaction.savepoint()
+    Population.objects.update(delta_cap=0)
     spent, accepted = Fraction(0), 0
     for number, amount in enumerate(amounts):
         fits = spent + Fraction(amount) <= 1

@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("epsilon", catalog.ledger.amounts.ExactField(places=12)),
                 ("delta", catalog.ledger.amounts.ExactField(places=18)),
+                ("parts", models.JSONField(blank=True, default=list)),
                 ("subject_type", models.CharField(max_length=60)),
                 ("subject_id", models.CharField(max_length=120)),
                 ("at", models.DateTimeField(default=django.utils.timezone.now)),
@@ -71,6 +72,29 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+            },
+        ),
+        migrations.CreateModel(
+            name="Reckoning",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("spendings", models.PositiveIntegerField()),
+                ("epsilon", catalog.ledger.amounts.ExactField(places=12)),
+                ("delta", catalog.ledger.amounts.ExactField(places=18)),
+                ("rule", models.CharField(max_length=10)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "population",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reckonings", to="ledger.population"
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("id",),
+                "constraints": [
+                    models.UniqueConstraint(fields=("population", "spendings"), name="reckoning_once_per_spending")
+                ],
             },
         ),
         migrations.AddConstraint(

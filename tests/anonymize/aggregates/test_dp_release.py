@@ -294,12 +294,12 @@ def test_the_budget_is_charged_once_with_the_exact_figures_before_any_draw(engin
     real = noise.add_noise
     monkeypatch.setattr(noise, "add_noise", lambda values, drawn: happened.append("draw") or real(values, drawn))
     stage = dp_stage(measures=[PEOPLE, VISITS], epsilon="0.7")
-    release(engine, TWO, stage, before_noise=lambda *spent: happened.append(spent))
+    release(engine, TWO, stage, before_noise=lambda loss: happened.append((loss.epsilon, loss.delta)))
     assert happened == [(Decimal("0.7"), Decimal("1e-6")), "draw", "draw"]
 
 
 def test_a_refused_budget_means_no_draw(duck, quiet):
-    def refuse(epsilon, delta):
+    def refuse(loss):
         raise BudgetRefused("spent")
 
     for cells in ("public", "private"):
@@ -320,7 +320,7 @@ def test_every_refusal_comes_before_the_charge(duck):
     ]
     for rows, stage, said in refused:
         with pytest.raises(AnonymizeError, match=said):
-            release(duck, rows, stage, before_noise=lambda *spent: charged.append(spent))
+            release(duck, rows, stage, before_noise=lambda loss: charged.append((loss.epsilon, loss.delta)))
     assert charged == []
 
 

@@ -47,7 +47,7 @@ def release(
     given: dict[str, Any] = {
         "person_key": "who",
         "ladders": {},
-        "before_noise": lambda epsilon, delta: None,
+        "before_noise": lambda loss: None,
         "progress": lambda step, share: None,
     }
     return staging.release_table(

@@ -64,7 +64,7 @@ RETAIL = {
 
 def test_online_retail_by_month_and_country_leaves_out_cancellations_and_missing_customers_and_says_so(purchases, tmp_path):
     charged = []
-    result = pipeline.run(recipe.loads(json.dumps(RETAIL)), purchases, tmp_path, before_noise=lambda *budget: charged.append(budget))
+    result = pipeline.run(recipe.loads(json.dumps(RETAIL)), purchases, tmp_path, before_noise=lambda loss: charged.append((loss.epsilon, loss.delta)))
     table = pd.read_parquet(result.artefact)
     kingdom = table[table["Country"] == "United Kingdom"]
     assert len(kingdom) >= 10  # of 13 months, each with hundreds of customers; a cell near the threshold may stay hidden
