@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from anonymize.errors import InputError, Problem, RecipeError
-from anonymize.recipe import Derive, KeepRows, Recipe, Role
+from anonymize.recipe import Derive, KeepRows, Recipe, Recode, Role
+from anonymize.recipe.stages import RowStage
+from anonymize.recoding import recode
 from anonymize.tables.base import Frame, TableEngine
 
 DERIVED_PLACES = 6
@@ -46,7 +48,7 @@ def prepare(engine: TableEngine, frame: Frame, recipe: Recipe) -> Prepared:
     frame = frame.select(*_wanted(recipe, schema))
     for number, stage in enumerate(recipe.row_stages):
         pointer = f"/stages/{number}"
-        frame = _derive(engine, frame, stage, pointer) if isinstance(stage, Derive) else _keep(engine, frame, stage, pointer)
+        frame = _apply(engine, frame, stage, pointer)
         treatment.append(_say(stage))
     frame = engine.persist(frame) if recipe.row_stages else frame
     if recipe.person_key is not None:
@@ -57,6 +59,15 @@ def prepare(engine: TableEngine, frame: Frame, recipe: Recipe) -> Prepared:
     frame = frame.select(*[name for name in engine.schema(frame).names if name not in _only_inputs(recipe)])
     counts["rows_used"] = engine.rows(frame)
     return Prepared(frame, engine.schema(frame), tuple(treatment), counts)
+
+
+def _apply(engine: TableEngine, frame: Frame, stage: RowStage, pointer: str) -> Frame:
+    match stage:
+        case Derive():
+            return _derive(engine, frame, stage, pointer)
+        case Recode():
+            return recode(engine, frame, stage, pointer)
+    return _keep(engine, frame, stage, pointer)
 
 
 def _check_columns(recipe: Recipe, schema: pa.Schema) -> None:
@@ -137,9 +148,14 @@ def _literal(number: Decimal) -> nw.Expr:
     return nw.lit(number) if number % 1 else nw.lit(int(number))
 
 
-def _say(stage: Derive | KeepRows) -> str:
+def _say(stage: RowStage) -> str:
     if isinstance(stage, Derive):
         return f"{stage.name} is computed row by row as {' × '.join(stage.product)}."
+    if isinstance(stage, Recode):
+        done = [f"values below {stage.bottom:f} became {stage.bottom:f}" if stage.bottom is not None else "",
+                f"values above {stage.top:f} became {stage.top:f}" if stage.top is not None else "",
+                f"values were rounded to multiples of {stage.round_to:f}" if stage.round_to is not None else ""]  # fmt: skip
+        return f"In {stage.column}, row by row, {', '.join(part for part in done if part)}."
     if stage.values is not None:
         return f"Only rows in which {stage.column} is one of {len(stage.values)} listed values were used."
     bounds = [f"at least {stage.at_least}" if stage.at_least is not None else "", f"at most {stage.at_most}" if stage.at_most is not None else ""]

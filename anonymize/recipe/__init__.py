@@ -25,7 +25,7 @@ from anonymize.recipe.hierarchies import (
 )
 from anonymize.recipe.microdata import Alpha, BetaLikeness, KAnonymity, LDiversity, Loss, PrivacyModel, TCloseness
 from anonymize.recipe.parsing import json_schema, loads, parse
-from anonymize.recipe.rows import Derive, KeepRows
+from anonymize.recipe.rows import Derive, KeepRows, Recode
 from anonymize.recipe.stages import Scan, Stage
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "PrivacyModel",
     "QuantileHierarchy",
     "Recipe",
+    "Recode",
     "Role",
     "Scan",
     "Stage",

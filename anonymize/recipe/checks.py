@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from anonymize.recipe.aggregates import DpTable
 from anonymize.recipe.columns import Role
+from anonymize.recipe.hierarchies import DRAWN_FROM_DATA
 from anonymize.recipe.microdata import KAnonymity
-from anonymize.recipe.rows import Derive, KeepRows
+from anonymize.recipe.rows import Derive, KeepRows, Recode
 from anonymize.recipe.stages import PROTECTING, Scan
 
 if TYPE_CHECKING:
@@ -40,10 +41,13 @@ def problems_of(recipe: Recipe) -> list[str]:
     for i, stage in enumerate(recipe.stages):
         if isinstance(stage, Derive) and _role_of(recipe, stage.name) in (Role.DIRECT_IDENTIFIER, Role.PERSON_KEY):
             problems.append(f"/stages/{i}/name|a derived column cannot identify a person")
-        if isinstance(stage, KeepRows) and (
+        if isinstance(stage, (KeepRows, Recode)) and (
             stage.column == recipe.person_key or _role_of(recipe, stage.column) in (Role.PERSON_KEY, Role.DIRECT_IDENTIFIER)
         ):
-            problems.append(f"/stages/{i}/column|rows cannot be chosen by who the person is")
+            what = "rows cannot be chosen by who the person is" if isinstance(stage, KeepRows) else "what says who the person is is no number to recode"
+            problems.append(f"/stages/{i}/column|{what}")
+        if isinstance(stage, (KeepRows, Recode)) and stage.column in derived - {s.name for s in recipe.stages[:i] if isinstance(s, Derive)}:
+            problems.append(f"/stages/{i}/column|column {stage.column!r} is derived only after this stage")
         if isinstance(stage, Derive):
             problems += _derived_checks(recipe, stage, f"/stages/{i}/product")
         if isinstance(stage, KAnonymity):
@@ -101,6 +105,12 @@ def _model_checks(recipe: Recipe, stage: KAnonymity, at: str) -> list[str]:
             problems.append(f"{where}|column {model.column!r} is not among the recipe's columns")
         elif recipe.columns[model.column].role is not Role.SENSITIVE:
             problems.append(f"{where}|column {model.column!r} must have the role sensitive, and no other, to be held diverse or close")
+    if stage.method == "fixed":
+        problems += [
+            f"/columns/{name}/hierarchy|a fixed scheme is chosen without looking at the data: quantiles and counts are drawn from them"
+            for name in recipe.with_role(Role.QUASI_IDENTIFIER)
+            if isinstance(recipe.columns[name].hierarchy, DRAWN_FROM_DATA)
+        ]
     quasi = set(recipe.with_role(Role.QUASI_IDENTIFIER))
     if stage.levels is not None and set(stage.levels) != quasi:
         problems.append(f"{at}/levels|give the level of every quasi-identifier and of no other column")
@@ -121,6 +131,8 @@ def _dp_checks(recipe: Recipe, stage: DpTable, at: str, known: set[str]) -> list
             problems.append(f"{where}|a direct identifier cannot be grouped by")
         if group.level and (group.column not in recipe.columns or recipe.columns[group.column].hierarchy is None):
             problems.append(f"{where}/level|column {group.column!r} has no hierarchy")
+        elif group.level and isinstance(recipe.columns[group.column].hierarchy, DRAWN_FROM_DATA):
+            problems.append(f"{where}/level|the hierarchy of {group.column!r} is drawn from the data, which would undo the noise: name public levels")
     for i, measure in enumerate(stage.measures):
         if measure.column is None:
             continue

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from anonymize.recipe.aggregates import DpTable
 from anonymize.recipe.microdata import KAnonymity
-from anonymize.recipe.rows import Derive, KeepRows
+from anonymize.recipe.rows import Derive, KeepRows, Recode
 from anonymize.recipe.values import Value
 
 
@@ -18,9 +18,9 @@ class Scan(Value):
     stage: Literal["scan"]
 
 
-RowStage: TypeAlias = Derive | KeepRows
+RowStage: TypeAlias = Derive | KeepRows | Recode
 Protecting: TypeAlias = KAnonymity | DpTable | Scan
 Stage: TypeAlias = Annotated[RowStage | Protecting, Field(discriminator="stage")]
 
-ROW_STAGES = (Derive, KeepRows)
+ROW_STAGES = (Derive, KeepRows, Recode)
 PROTECTING = (KAnonymity, DpTable, Scan)
