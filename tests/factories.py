@@ -33,11 +33,13 @@ from catalog.people import services as people
 from catalog.people.models import OfficerMandate, Organisation, User
 from catalog.publishing import services as publishing
 from catalog.publishing.models import Publication
+from catalog.releases import comparisons
 from catalog.releases import services as releases
-from catalog.releases.models import Run
-from catalog.releases.states import ASSESSED
+from catalog.releases.models import Comparison, Run
+from catalog.releases.states import ASSESSED, DONE
 from catalog.review import services as reviews
 from catalog.review.models import Decision, Review
+from tests.measured import BEFORE, POINTS, assessment
 
 PASSWORD = "a long sentence for tests"
 REASON = "Looked at the measured risk and at the sample."
@@ -187,7 +189,7 @@ def _report(recipe: recipes.Recipe, body: bytes, table: pa.Table) -> dict[str, A
     public = {"recheck": {"classes": 4, "smallest_class_persons": 10, "rows": table.num_rows}} if isinstance(stage, KAnonymity) else {}
     return reports.build(
         recipe, sha256=hashlib.sha256(body).hexdigest(), bytes=len(body), rows=table.num_rows, columns=columns, guarantee=guarantee,
-        treatment=(), counts={"rows_read": 40, "rows_used": 40}, public=public, internal={},
+        treatment=(), counts={"rows_read": 40, "rows_used": 40}, public=public, internal={"assessment": assessment()} if public else {},
     )  # fmt: skip
 
 
@@ -221,6 +223,18 @@ def run(on: Version, *, by: User | None = None, recipe: Mapping[str, Any] = K_AN
         finished_at=timezone.now(), artefact_name=sealed.name, artefact_sha256=sealed.sha256, artefact_bytes=sealed.bytes,
         artefact_rows=table.num_rows, report=_report(parsed, body, table), sample=table.slice(0, 20).to_pylist(),
     )  # fmt: skip
+    made.refresh_from_db()
+    return made
+
+
+def comparison(on: Version, *, by: User | None = None, recipe: Mapping[str, Any] = K_ANONYMOUS, points: Iterable[Mapping[str, Any]] = POINTS) -> Comparison:
+    """A comparison that is done, with ``points`` as its result."""
+    made = comparisons.request_comparison(by=by or on.dataset.steward, dataset=on.dataset, document=dict(recipe), ks=[3, 5, 10], version=on)
+    now = timezone.now()
+    result = {"frontier": 1, "unit": "person", "columns": ["district", "age"], "before": {"risk": BEFORE}, "points": list(points), "notes": []}
+    Comparison.objects.filter(pk=made.pk).update(
+        state=DONE, attempt=1, percent=100, stage="done", started_at=now, finished_at=now, result=result
+    )
     made.refresh_from_db()
     return made
 

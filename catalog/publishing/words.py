@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
-from django.utils.formats import number_format
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from catalog.display.numbers import number
 from catalog.people.models import Organisation
 from catalog.publishing.models import Publication
 
@@ -47,6 +47,8 @@ WORDS: Final[dict[str, Any]] = {
     "event_time": gettext_lazy("event time"),
     "place": gettext_lazy("place"),
     "plain": gettext_lazy("plain"),
+    "pseudonym": gettext_lazy("pseudonym"),
+    "surrogate": gettext_lazy("made-up value"),
     "group": gettext_lazy("category"),
     "measure": gettext_lazy("measure"),
     "lower": gettext_lazy("lower end of the interval"),
@@ -160,6 +162,7 @@ WORDS: Final[dict[str, Any]] = {
     "version.destroyed": gettext_lazy("raw data destroyed"),
     "version.worker_lost": gettext_lazy("worker lost, checking again"),
     "columns.set": gettext_lazy("roles of columns set"),
+    "pseudonym_key.made": gettext_lazy("key of pseudonyms made"),
     "run.requested": gettext_lazy("run asked for"),
     "run.assessed": gettext_lazy("run finished"),
     "run.failed": gettext_lazy("run failed"),
@@ -218,6 +221,9 @@ FLAGS: Final = {
     "microdata_of_the_same_people": gettext_lazy("There are earlier row-level releases about the same people, and such releases do not compose. Earlier: %(figure)s."),
     "microdata": gettext_lazy("Rows about single people: k-anonymity stops linking through the marked columns, and no more. Smallest group: %(figure)s."),
     "local_recoding": gettext_lazy("The classes of this release sit at different levels: whoever knows the method can narrow some values and learn more of sensitive columns (combinatorial refinement)."),
+    "pseudonyms": gettext_lazy("Pseudonyms are published. Their key was made for this run and thrown away, so that nobody can turn them back. Columns: %(figure)s."),
+    "lasting_pseudonyms": gettext_lazy("Pseudonyms are published that are the same in every release of this dataset: people can be followed from one to the next, and what each release hides may show when they are joined. The steward's reason: %(figure)s"),
+    "linked_rows": gettext_lazy("Equal values of a column put rows of one person together, although the person key is gone. Share of rows: %(figure)s."),
     "about_persons": gettext_lazy("The table looks like one row per person, and a scan protects nobody."),
     "large_epsilon": gettext_lazy("A large ε: the promise is weak. ε: %(figure)s."),
 }
@@ -236,40 +242,6 @@ def tone(code: Any) -> str:
 def flag_sentence(code: str, figure: str) -> str:
     sentence = FLAGS.get(code)
     return str(sentence) % {"figure": figure} if sentence is not None else f"{word(code)}: {figure}"
-
-
-def number(value: Any) -> str:
-    """A number with the reader's separators; digits after the point stay as they are."""
-    if isinstance(value, bool) or value is None or value == "":
-        return "–" if value in (None, "") else str(value)
-    try:
-        exact = Decimal(str(value))
-    except InvalidOperation:
-        return str(value)
-    if not exact.is_finite():
-        return "–"
-    places = max(-int(exact.as_tuple().exponent), 0)
-    return str(number_format(exact, decimal_pos=places, use_l10n=True, force_grouping=True))
-
-
-def percent(share: Any, places: int = 1) -> str:
-    """A share in [0, 1] as per cent; a share that is small but not 0 is never shown as 0."""
-    try:
-        value = Decimal(str(share)) * 100
-    except InvalidOperation:
-        return "–"
-    smallest = Decimal(1).scaleb(-places)
-    if 0 < value < smallest:
-        return f"< {number(smallest)} %"
-    return f"{number(value.quantize(smallest))} %"
-
-
-def odds(share: Any) -> str:
-    """A chance as a person reads it: 0.2 is 1 in 5."""
-    value = float(share or 0)
-    if value >= 1:
-        return _("certain")
-    return _("1 in %(n)s") % {"n": number(round(1 / value))} if value > 0 else _("none")
 
 
 def promise_of(publication: Publication) -> dict[str, Any]:
@@ -313,10 +285,14 @@ def limits(guarantee: dict[str, Any]) -> str:
     if family == "differential_privacy":
         return _("The promise holds whatever somebody knows already, and adds up over releases: the sum is the population's privacy budget.")
     if family == "k_anonymity":
-        return _(
+        once = _(
             "This stops linking through the named columns, once. It does not add up with other releases about the same people, "
             "and says nothing about what a group of people have in common."
         )
+        if guarantee.get("pseudonyms") != "dataset":
+            return once
+        lasting = _("Its pseudonyms are the same in other releases of this dataset: joined, rows can stand out from fewer people.")
+        return f"{once} {lasting}"
     return ""
 
 

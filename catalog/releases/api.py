@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import Http404
@@ -39,13 +40,18 @@ def _asked(request: Request, dataset: Dataset) -> tuple[dict[str, Any], Version 
     """The recipe of a request and the version it is for. Raises Invalid for a version of another dataset."""
     asked = serializers.RunRequestSerializer(data=request.data)
     asked.is_valid(raise_exception=True)
-    if "version" not in asked.validated_data:
-        return asked.validated_data["recipe"], None
-    found = dataset.versions.filter(pk=asked.validated_data["version"]).first()
+    return asked.validated_data["recipe"], version_asked_for(dataset, asked.validated_data)
+
+
+def version_asked_for(dataset: Dataset, asked: Mapping[str, Any]) -> Version | None:
+    """None where a request names none. Raises Invalid for a version of another dataset."""
+    if "version" not in asked:
+        return None
+    found = dataset.versions.filter(pk=asked["version"]).first()
     if found is None:
         message = "This dataset has no such version."
         raise Invalid(message, problems=(Problem("unknown", message, pointer="/version"),))
-    return asked.validated_data["recipe"], found
+    return found
 
 
 class RunsView(MixedView):

@@ -21,6 +21,8 @@ from catalog.releases.services import announce, fit, noted, read_recipe, ready_v
 METHODS: Final = ("full_domain", "local_recoding", "fixed")
 MOST_POINTS: Final = 24
 """Combinations in one comparison: each is a search of its own over the whole table."""
+LARGEST: Final = 1_000_000
+"""The largest k or l."""
 MOST_A_DAY: Final = 50
 """Comparisons of one dataset in 24 hours; a worker can do others' work in the meantime, since only one is open at a time."""
 DAY: Final = timedelta(days=1)
@@ -70,8 +72,8 @@ def _check(recipe: Recipe, ks: Sequence[int], ls: Sequence[int], methods: Sequen
 def _value_problems(name: str, values: Sequence[int], *, least: int) -> list[Problem]:
     if not values or len(set(values)) != len(values):
         return [Problem("values", f"{name} are one or more different numbers", pointer=f"/{name}")]
-    if not all(least <= value <= 1_000_000 for value in values):
-        return [Problem("values", f"{name} lie between {least} and 1000000", pointer=f"/{name}")]
+    if not all(least <= value <= LARGEST for value in values):
+        return [Problem("values", f"{name} lie between {least} and {LARGEST}", pointer=f"/{name}")]
     return []
 
 

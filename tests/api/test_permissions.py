@@ -49,6 +49,10 @@ TABLE: list[tuple[str, str, Any, set[str]]] = [
     ("post", "datasets/survey/runs:preview", RECIPE, OWN),
     ("get", "runs/{run}", None, INSIDERS),
     ("delete", "runs/{run}", None, OWN),
+    ("get", "datasets/survey/comparisons", None, INSIDERS),
+    ("post", "datasets/survey/comparisons", {**RECIPE, "ks": [3]}, OWN),
+    ("get", "comparisons/{comparison}", None, INSIDERS),
+    ("delete", "comparisons/{comparison}", None, OWN),
     ("post", "runs/{run}/submission", {}, OWN),
     ("get", "reviews", None, INSIDERS | {"other_steward"}),
     ("get", "reviews/{review}", None, INSIDERS),
@@ -63,7 +67,7 @@ TABLE: list[tuple[str, str, Any, set[str]]] = [
 # the first part that a writing route holds names the scope that it needs
 NEEDED = (
     ("releases/{release}", "releases:stop"), ("{review}/withdrawal", "runs:write"), ("reviews", "reviews:decide"), ("runs", "runs:write"),
-    ("datasets", "datasets:write"),
+    ("comparisons", "runs:write"), ("datasets", "datasets:write"),
 )  # fmt: skip
 
 
@@ -83,6 +87,7 @@ def city(db) -> dict[str, Any]:
     people["administrator"].is_superuser = people["administrator"].is_staff = True
     people["administrator"].save()
     ids = {"version": waiting.run.version_id, "run": waiting.run_id, "review": waiting.pk, "release": published.pk}
+    ids["comparison"] = factories.comparison(waiting.run.version).pk
     return {"people": people, "ids": ids}
 
 

@@ -148,7 +148,7 @@ def test_an_unknown_address_is_a_page_with_a_way_back(client, db):
 
 def test_a_page_goes_out_without_its_picture_when_none_can_be_drawn(client, counted, monkeypatch, settings, tmp_path):
     settings.CACHE_DIR = tmp_path
-    monkeypatch.setattr("catalog.publishing.charts.DRAWING_SECONDS", 0.001)
+    monkeypatch.setattr("catalog.display.pictures.DRAWING_SECONDS", 0.001)
     page = read(client, "/datasets/people-counted")
     assert "What protects the people in it" in page.text
     assert chart_of(counted) is None

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, Select, Textarea
 from django.template.context import RequestContext
 
+from catalog.display import numbers
 from catalog.people.policies import roles_of
 from catalog.publishing import words
 
@@ -17,9 +18,9 @@ register = template.Library()
 
 register.filter("word", words.word)
 register.filter("tone", words.tone)
-register.filter("number", words.number)
-register.filter("percent", words.percent)
-register.filter("odds", words.odds)
+register.filter("number", numbers.number)
+register.filter("percent", numbers.percent)
+register.filter("odds", numbers.odds)
 register.filter("short", words.short)
 register.filter("promise_of", words.promise_of)
 register.filter("badge", words.badge)
@@ -59,7 +60,7 @@ def get(mapping: Any, key: Any) -> Any:
 
 @register.filter
 def half_width(column: dict[str, Any]) -> str:
-    return words.number(column["half_width"]) if column.get("half_width") else ""
+    return numbers.number(column["half_width"]) if column.get("half_width") else ""
 
 
 @register.filter

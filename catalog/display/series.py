@@ -1,0 +1,104 @@
+"""A series of numbers as bars or as a line, with its interval; and curves beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from catalog.display.look import ACCENT, GREY, ROOMY, SIZE, specified
+
+
+def bars(asked: dict[str, Any], width: int) -> Any:
+    """``rows``: label, order, value, lower, upper, said; ``noisy``: whether the interval is drawn."""
+    frame = pd.DataFrame(asked["rows"])
+    top, bottom = float(frame["upper"].max()), min(0.0, float(frame["lower"].min()))
+    room = 1.22 if width >= ROOMY else 1.45  # for the number after the bar
+    scale = alt.Scale(domain=[bottom, max(top * room, bottom + 1)], nice=False)
+    y = alt.Y("label:N", sort=alt.EncodingSortField("order"), title=None, axis=alt.Axis(
+        domain=False, ticks=False, labelLimit=220 if width >= ROOMY else 116, labelPadding=8,
+    ))  # fmt: skip
+    base = alt.Chart(frame).encode(y=y)
+    x = alt.X("value:Q", scale=scale, axis=None)
+    layers = [base.mark_bar(color=ACCENT, height=14).encode(x=x)]
+    if asked["noisy"]:
+        layers.append(base.mark_rule(color=GREY, strokeWidth=2).encode(x=alt.X("lower:Q", scale=scale, axis=None), x2="upper:Q"))
+    layers.append(
+        base.mark_text(align="left", dx=8, fontSize=14, color=GREY).encode(x=alt.X("upper:Q", scale=scale, axis=None), text="said:N")
+    )
+    fitted = alt.layer(*layers).properties(width=width, height={"step": 27}, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+    return specified(fitted)
+
+
+def line(asked: dict[str, Any], width: int) -> Any:
+    """``rows`` and ``noisy`` as for :func:`bars`."""
+    frame = pd.DataFrame(asked["rows"])
+    top, bottom = float(frame["upper"].max()), min(0.0, float(frame["lower"].min()))
+    x = _horizontal(frame, width)
+    y_axis = alt.Axis(domain=False, ticks=False, tickCount=4, format="~s" if top >= 10_000 else "~f", title=None, labelPadding=8)
+    scale = alt.Scale(domain=[bottom, max(top * 1.05, bottom + 1)], nice=False)
+
+    def y(column: str) -> Any:
+        return alt.Y(f"{column}:Q", scale=scale, axis=y_axis)
+
+    base = alt.Chart(frame).encode(x=x)
+    layers = []
+    if asked["noisy"]:
+        layers.append(base.mark_area(color=ACCENT, opacity=0.2).encode(y=y("lower"), y2="upper:Q"))
+    layers.append(base.mark_line(color=ACCENT, strokeWidth=2.5).encode(y=y("value")))
+    if len(frame) <= 40:
+        layers.append(base.mark_point(color=ACCENT, fill=ACCENT, size=28, opacity=1).encode(y=y("value")))
+    fitted = alt.layer(*layers).properties(
+        width=width, height=300 if width >= ROOMY else 220, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+    )
+    return specified(fitted)
+
+
+def _horizontal(frame: pd.DataFrame, width: int) -> Any:
+    """Points in order, with as many labels as there is room for."""
+    shown = _thinned(frame["label"].tolist(), 12 if width >= ROOMY else 5)
+    axis = alt.Axis(values=shown, labelAngle=0, grid=False, title=None, labelOverlap=True, labelPadding=6)
+    return alt.X("label:N", sort=alt.EncodingSortField("order"), axis=axis, scale=alt.Scale(padding=0.4, type="point"))
+
+
+def _thinned(labels: Sequence[str], most: int) -> list[str]:
+    step = max(1, -(-len(labels) // most))
+    return list(labels[::step])
+
+
+def curves(asked: dict[str, Any], width: int) -> Any:
+    """Shares in [0, 1] over whole numbers, at most two curves, each with its band and its name at its end.
+
+    ``curves``: name, accent (or grey), points: x, value, lower, upper. ``x``: the title of the horizontal axis.
+    """
+    ends = [point["x"] for curve in asked["curves"] for point in curve["points"]]
+    x = alt.X("x:Q", scale=alt.Scale(domain=[min(ends), max(ends)], nice=False, padding=8), axis=alt.Axis(
+        values=sorted(set(ends)), format="d", grid=False, title=asked["x"], titlePadding=8, labelPadding=6,
+    ))  # fmt: skip
+    y_axis = alt.Axis(domain=False, ticks=False, values=[0, 0.25, 0.5, 0.75, 1], format="~%", title=None, labelPadding=8)
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    layers = []
+    for i, curve in enumerate(asked["curves"]):
+        frame, colour = pd.DataFrame(curve["points"]), ACCENT if curve["accent"] else GREY
+        base = alt.Chart(frame).encode(x=x)
+        layers += [
+            base.mark_area(color=colour, opacity=0.18).encode(y=alt.Y("lower:Q", scale=scale, axis=y_axis), y2="upper:Q"),
+            base.mark_line(color=colour, strokeWidth=2.5).encode(y=alt.Y("value:Q", scale=scale, axis=y_axis)),
+            base.mark_point(color=colour, fill=colour, size=36, opacity=1).encode(y=alt.Y("value:Q", scale=scale, axis=y_axis)),
+            _named(frame.iloc[[-1]], curve, asked["curves"][1 - i] if len(asked["curves"]) > 1 else None, x, scale, y_axis, colour),
+        ]
+    fitted = alt.layer(*layers).properties(
+        width=width, height=260 if width >= ROOMY else 220, autosize=alt.AutoSizeParams(type="fit", contains="padding")
+    )
+    return specified(fitted)
+
+
+def _named(end: pd.DataFrame, curve: dict[str, Any], other: dict[str, Any] | None, x: Any, scale: Any, y_axis: Any, colour: str) -> Any:
+    """The curve's name, right-aligned at its end: above the upper curve unless there is no room, below the lower one."""
+    value = float(end["value"].iloc[0])
+    above = other is None or value >= float(other["points"][-1]["value"])
+    up = (above and value < 0.9) or value < 0.12
+    text = alt.Chart(end).mark_text(align="right", baseline="bottom" if up else "top", dy=-12 if up else 12, fontSize=SIZE, color=colour, text=curve["name"])
+    return text.encode(x=x, y=alt.Y("value:Q", scale=scale, axis=y_axis))
