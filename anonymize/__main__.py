@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("recipe", type=Path)
     run.add_argument("--input", type=Path, required=True)
     run.add_argument("--output", type=Path, required=True)
+    run.add_argument("--key-file", type=Path, help="32 or more random bytes: the key of pseudonyms that are the same in every release of the dataset")
     assess = commands.add_parser("assess", help="what a release gives away and is still good for, against its original; exact figures, for the officer")
     assess.add_argument("original", type=Path)
     assess.add_argument("release", type=Path)
@@ -85,15 +86,17 @@ def _profile(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from anonymize import pipeline
+    from anonymize.columns.keys import FreshKeys, read_key
 
     # Whatever goes wrong below, no file of an earlier run may pass for the result of this one.
     for name in ("data.parquet", "report.json", "report.md"):
         (options.output / name).unlink(missing_ok=True)
     recipe = _recipe(options.recipe)
+    keys = FreshKeys(read_key(options.key_file) if options.key_file else None)
     with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
         scratch = Path(name)
         typed = _load(options.input, scratch)
-        result = pipeline.run(recipe, typed, options.output, folder=options.recipe.parent, scratch=scratch)
+        result = pipeline.run(recipe, typed, options.output, folder=options.recipe.parent, scratch=scratch, keys=keys)
     (options.output / "report.json").write_text(json.dumps(result.report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (options.output / "report.md").write_text(reports.to_markdown(result.report), encoding="utf-8")
     print(f"{result.rows} rows, SHA-256 {result.sha256}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,18 +23,23 @@ def write_table(table: pd.DataFrame, path: Path) -> int:
     return int(arrow.num_rows)
 
 
-def write_rows(engine: TableEngine, frame: Frame, columns: list[str], path: Path, *, persons: Path | None, person_key: str | None) -> int:
+def write_rows(
+    engine: TableEngine, frame: Frame, columns: list[str], path: Path, *, persons: Path | None, person_key: str | None,
+    replace: Mapping[str, Callable[[pa.Array], pa.Array]] | None = None,
+) -> int:  # fmt: skip
     """Write microdata in a secret random order, and beside it the person of each row for the re-check.
 
     The order of rows and of files is a quasi-identifier that nobody marks (TRAPS.md 35), so it is drawn afresh from
     the operating system. ``persons`` gets one column in the same row order; it must stay in the scratch folder.
+    ``replace``: column → what makes the texts that stand in the place of its values.
     Returns the number of rows.
     """
     numbered = engine.with_row_number(frame, f"{_ORDER}_number")
     shuffled = engine.with_random_order(numbered, _ORDER, by=[f"{_ORDER}_number"]).sort(_ORDER, f"{_ORDER}_number")
     wanted = shuffled.select(*columns, *([person_key] if persons is not None and person_key is not None else []))
     schema = engine.schema(wanted)
-    public = pa.schema([schema.field(name).remove_metadata() for name in columns])
+    instead = replace or {}
+    public = pa.schema([pa.field(name, pa.string()) if name in instead else schema.field(name).remove_metadata() for name in columns])
     rows = 0
     with ExitStack() as stack:
         sink = stack.enter_context(pq.ParquetWriter(path, public, compression="zstd", store_schema=False))
@@ -42,7 +48,12 @@ def write_rows(engine: TableEngine, frame: Frame, columns: list[str], path: Path
             beside = stack.enter_context(pq.ParquetWriter(persons, pa.schema([schema.field(person_key)])))
         for batch in engine.batches(wanted, ROWS_PER_GROUP):
             rows += batch.num_rows
-            sink.write_batch(batch.select(columns).cast(public))
+            sink.write_batch(_replaced(batch.select(columns), instead).cast(public))
             if beside is not None:
                 beside.write_batch(batch.select([person_key]))
     return rows
+
+
+def _replaced(batch: pa.RecordBatch, instead: Mapping[str, Callable[[pa.Array], pa.Array]]) -> pa.RecordBatch:
+    arrays = [instead[name](column) if name in instead else column for name, column in zip(batch.schema.names, batch.columns, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)

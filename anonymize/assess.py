@@ -103,10 +103,10 @@ class _Assessment:
     ) -> None:  # fmt: skip
         if not after.num_rows <= before.num_rows:
             raise InputError("the release has more rows than the original: it is not a release of it")
-        quasi = recipe.with_role(Role.QUASI_IDENTIFIER)
+        quasi = recipe.quasi_identifiers
         others = [name for name in before.column_names if name not in {*quasi, recipe.person_key} and name in after.column_names]
         self.tables = code_tables(
-            before, after, quasi_identifiers={name: recipe.columns[name].hierarchy for name in quasi}, others=others, folder=folder, holdout=held
+            before, after, quasi_identifiers=quasi, others=others, folder=folder, holdout=held
         )
         self.recipe, self.stage, self.fraction, self.rng = recipe, stage, fraction, rng
         self.targets, self.queries = targets, queries

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-from anonymize.recipe import DpTable, KAnonymity, Recipe
+from anonymize.recipe import Column, DpTable, KAnonymity, Pseudonym, Recipe, Truncated
 
-_LIBRARIES = ("duckdb", "narwhals", "pandas", "numpy", "pyarrow", "diffprivlib", "opendp")
+_LIBRARIES = ("duckdb", "narwhals", "pandas", "numpy", "pyarrow", "diffprivlib", "opendp", "faker")
 
 
 def libraries() -> dict[str, str]:
@@ -46,12 +46,25 @@ def described(recipe: Recipe, schema: pa.Schema) -> list[dict[str, Any]]:
         {
             "name": field.name,
             "type": column_type(field.type),
-            "role": recipe.columns[field.name].role.value,
+            "role": released_role(recipe.columns[field.name]),
             "title": recipe.columns[field.name].title or field.name,
             "description": recipe.columns[field.name].description,
         }
         for field in schema
     ]
+
+
+def released_role(column: Column) -> str:
+    """What the column is in the artefact: its role, and for a direct identifier what stands in its place."""
+    if column.release_as is None:
+        return column.role.value
+    return "quasi_identifier" if isinstance(column.release_as, Truncated) else column.release_as.as_
+
+
+def pseudonyms_limit(recipe: Recipe) -> dict[str, str]:
+    """Of a guarantee: for how long its pseudonyms are the same, where it has any: for the *release* or the *dataset*."""
+    scopes = {column.release_as.key for column in recipe.columns.values() if isinstance(column.release_as, Pseudonym)}
+    return {"pseudonyms": "dataset" if "dataset" in scopes else "release"} if scopes else {}
 
 
 def k_anonymity_promise(stage: KAnonymity, smallest: int, quasi: list[str], by_person: bool) -> dict[str, Any]:

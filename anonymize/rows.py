@@ -12,8 +12,9 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.types as pt
 
+from anonymize.columns.missing import named
 from anonymize.errors import InputError, Problem, RecipeError
-from anonymize.recipe import Derive, KeepRows, Recipe, Recode, Role
+from anonymize.recipe import Derive, KeepRows, Recipe, Recode, Truncated
 from anonymize.recipe.stages import RowStage
 from anonymize.recoding import recode
 from anonymize.tables.base import Frame, TableEngine
@@ -57,6 +58,7 @@ def prepare(engine: TableEngine, frame: Frame, recipe: Recipe) -> Prepared:
         if recipe.missing_person_key == "drop":
             treatment.append("Rows that name no person were left out.")
     frame = frame.select(*[name for name in engine.schema(frame).names if name not in _only_inputs(recipe)])
+    frame = _truncated(engine, frame, recipe)
     counts["rows_used"] = engine.rows(frame)
     return Prepared(frame, engine.schema(frame), tuple(treatment), counts)
 
@@ -99,15 +101,22 @@ def _inputs(recipe: Recipe) -> set[str]:
 
 
 def _wanted(recipe: Recipe, schema: pa.Schema) -> list[str]:
-    """The columns that may be looked at: those the recipe names (direct identifiers never), and what stages compute from."""
-    named = {name for name, column in recipe.columns.items() if column.role is not Role.DIRECT_IDENTIFIER}
+    """The columns that may be looked at: those the recipe names, and what stages compute from.
+
+    A direct identifier only where the recipe says what is released in its place.
+    """
+    named = _named(recipe)
     wanted = named | _inputs(recipe) | ({recipe.person_key} if recipe.person_key else set())
     return [name for name in schema.names if name in wanted]
 
 
+def _named(recipe: Recipe) -> set[str]:
+    return {name for name, column in recipe.columns.items() if column.leaves}
+
+
 def _only_inputs(recipe: Recipe) -> set[str]:
     """Columns that row stages needed and that the recipe does not name: they go no further."""
-    named = {name for name, column in recipe.columns.items() if column.role is not Role.DIRECT_IDENTIFIER}
+    named = _named(recipe)
     return _inputs(recipe) - named - ({recipe.person_key} if recipe.person_key else set())
 
 
@@ -148,6 +157,20 @@ def _literal(number: Decimal) -> nw.Expr:
     return nw.lit(number) if number % 1 else nw.lit(int(number))
 
 
+def _truncated(engine: TableEngine, frame: Frame, recipe: Recipe) -> Frame:
+    """The first characters of codes, where the recipe releases no more of an identifier than that; null stays null."""
+    schema, shortened = engine.schema(frame), []
+    for name, column in recipe.columns.items():
+        if not isinstance(column.release_as, Truncated):
+            continue
+        kind = schema.field(name).type
+        if not (pt.is_integer(kind) or pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind)):
+            message = f"column {name!r} cannot be truncated: it needs a column of codes (text or whole numbers)"
+            raise RecipeError(message, problems=(Problem("not_a_code", message, pointer=f"/columns/{name}/release_as"),))
+        shortened.append(nw.col(name).cast(nw.String()).str.slice(0, column.release_as.keep))
+    return frame.with_columns(*shortened) if shortened else frame
+
+
 def _say(stage: RowStage) -> str:
     if isinstance(stage, Derive):
         return f"{stage.name} is computed row by row as {' × '.join(stage.product)}."
@@ -166,14 +189,7 @@ def _with_keys(engine: TableEngine, frame: Frame, recipe: Recipe) -> tuple[Frame
     """Rows whose person key is there, and how many are not. Null, NaN and blank text all mean: nobody is named."""
     if recipe.person_key is None:
         raise RecipeError("the recipe names no person key")
-    key = nw.col(recipe.person_key)
-    kind = engine.schema(frame).field(recipe.person_key).type
-    named = ~key.is_null()
-    if pt.is_floating(kind):
-        named = named & ~key.is_nan()
-    elif pt.is_string(kind) or pt.is_large_string(kind):
-        named = named & (key.str.strip_chars() != "")
-    kept = frame.filter(named)
+    kept = frame.filter(named(recipe.person_key, engine.schema(frame).field(recipe.person_key).type))
     missing = engine.rows(frame) - engine.rows(kept)
     if missing and recipe.missing_person_key == "refuse":
         raise InputError(

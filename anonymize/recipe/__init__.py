@@ -23,6 +23,7 @@ from anonymize.recipe.hierarchies import (
     QuantileHierarchy,
     file_of,
 )
+from anonymize.recipe.identifiers import Pseudonym, Scope, Surrogate, Truncated
 from anonymize.recipe.microdata import Alpha, BetaLikeness, KAnonymity, LDiversity, Loss, PrivacyModel, TCloseness
 from anonymize.recipe.parsing import json_schema, loads, parse
 from anonymize.recipe.rows import Derive, KeepRows, Recode
@@ -54,12 +55,16 @@ __all__ = [
     "PrefixHierarchy",
     "PrivacyModel",
     "QuantileHierarchy",
+    "Pseudonym",
     "Recipe",
     "Recode",
     "Role",
     "Scan",
+    "Scope",
     "Stage",
+    "Surrogate",
     "TCloseness",
+    "Truncated",
     "file_of",
     "json_schema",
     "loads",

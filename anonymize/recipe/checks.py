@@ -36,6 +36,12 @@ def problems_of(recipe: Recipe) -> list[str]:
             problems.append(f"/columns/{recipe.person_key}/role|this column is the person key: its role must be person_key")
         if any(key != recipe.person_key for key in keys):
             problems.append("/columns|only one column can be the person key")
+    if protecting and not isinstance(recipe.stages[-1], KAnonymity):
+        problems += [
+            f"/columns/{name}/release_as|only a k_anonymity stage releases anything in the place of a direct identifier"
+            for name, column in recipe.columns.items()
+            if column.release_as is not None
+        ]
     derived = {stage.name for stage in recipe.stages if isinstance(stage, Derive)}
     known = set(recipe.columns) | derived
     for i, stage in enumerate(recipe.stages):
@@ -51,7 +57,7 @@ def problems_of(recipe: Recipe) -> list[str]:
         if isinstance(stage, Derive):
             problems += _derived_checks(recipe, stage, f"/stages/{i}/product")
         if isinstance(stage, KAnonymity):
-            if not recipe.with_role(Role.QUASI_IDENTIFIER):
+            if not recipe.quasi_identifiers:
                 problems.append(f"/stages/{i}|k_anonymity needs at least one column with the role quasi_identifier")
             for role in (Role.EVENT_TIME, Role.PLACE):
                 for name in recipe.with_role(role):
@@ -111,7 +117,7 @@ def _model_checks(recipe: Recipe, stage: KAnonymity, at: str) -> list[str]:
             for name in recipe.with_role(Role.QUASI_IDENTIFIER)
             if isinstance(recipe.columns[name].hierarchy, DRAWN_FROM_DATA)
         ]
-    quasi = set(recipe.with_role(Role.QUASI_IDENTIFIER))
+    quasi = set(recipe.quasi_identifiers)
     if stage.levels is not None and set(stage.levels) != quasi:
         problems.append(f"{at}/levels|give the level of every quasi-identifier and of no other column")
     return problems

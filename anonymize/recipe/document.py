@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 from anonymize.errors import RecipeError
 from anonymize.recipe.checks import problems_of
 from anonymize.recipe.columns import Column, Role
+from anonymize.recipe.hierarchies import Hierarchy
+from anonymize.recipe.identifiers import Truncated
 from anonymize.recipe.stages import PROTECTING, ROW_STAGES, Protecting, RowStage, Stage
 from anonymize.recipe.values import Name, Value
 
@@ -48,6 +50,15 @@ class Recipe(Value):
     def with_role(self, role: Role) -> tuple[str, ...]:
         """Names of the columns of a role, in the recipe's order."""
         return tuple(name for name, column in self.columns.items() if column.role is role)
+
+    @property
+    def quasi_identifiers(self) -> dict[str, Hierarchy | None]:
+        """The columns that classes are made of, with their hierarchies: those of the role, and what is left of truncated codes."""
+        return {
+            name: column.hierarchy
+            for name, column in self.columns.items()
+            if column.role is Role.QUASI_IDENTIFIER or isinstance(column.release_as, Truncated)
+        }
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces; what :meth:`sha256` is taken of."""

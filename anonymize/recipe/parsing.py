@@ -67,7 +67,8 @@ def _pointer(location: tuple[int | str, ...]) -> str:
         stage_tag = len(after) == 2 and after[0] == "stages" and isinstance(after[1], int)
         hierarchy_tag = i >= 1 and location[i - 1] == "hierarchy" and i >= 3 and location[i - 3] == "columns"
         model_tag = len(after) == 2 and after[0] == "models" and isinstance(after[1], int)
-        if part == "[key]" or stage_tag or hierarchy_tag or model_tag:
+        treatment_tag = i >= 3 and location[i - 1] == "release_as" and location[i - 3] == "columns"
+        if part == "[key]" or stage_tag or hierarchy_tag or model_tag or treatment_tag:
             continue
         parts.append(str(part).replace("~", "~0").replace("/", "~1"))
     return "/" + "/".join(parts)

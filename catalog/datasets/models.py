@@ -164,3 +164,15 @@ class Column(models.Model):
             models.UniqueConstraint(fields=["version", "name"], name="column_name_once_per_version"),
             models.UniqueConstraint(fields=["version", "position"], name="column_position_once_per_version"),
         ]
+
+
+class PseudonymKey(models.Model):
+    """The key of the pseudonyms that are the same in every release of a dataset: made once, sealed in the vault.
+
+    Only workers can open it. The table is append-only: another key would give everybody another name without a word.
+    """
+
+    dataset = models.OneToOneField(Dataset, on_delete=models.PROTECT, related_name="pseudonym_key")
+    sealed_name = models.CharField(max_length=200, unique=True, help_text="name of the sealed key in the vault")
+    sha256 = models.CharField(max_length=64, validators=[SHA256], help_text="of the key: says whether what the vault gives is what was made")
+    made_at = models.DateTimeField(auto_now_add=True)

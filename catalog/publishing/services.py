@@ -111,9 +111,9 @@ def _publication(review: Review, name: str) -> Publication:
 
 
 def public_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe without the names of columns that do not leave: those of identifiers and of the person key."""
+    """The recipe without the names of columns that do not leave: those of identifiers that were dropped, and of the person key."""
     hidden = {Role.DIRECT_IDENTIFIER, Role.PERSON_KEY}
-    columns = {name: column for name, column in recipe["columns"].items() if column["role"] not in hidden}
+    columns = {name: column for name, column in recipe["columns"].items() if column["role"] not in hidden or column.get("release_as")}
     return {key: value for key, value in {**recipe, "columns": columns}.items() if key != "person_key"}
 
 

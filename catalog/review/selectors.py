@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -80,7 +81,9 @@ def red_flags(review: Review) -> list[Flag]:
         others = earlier_releases(review).exclude(run__report__guarantee__family="differential_privacy").count()
         if others:
             flags.append(Flag("stop", "microdata_of_the_same_people", str(others)))
+        flags += _pseudonym_flags(run.recipe)
         flags.append(Flag("warning", "microdata", str(guarantee.get("measured_k", ""))))
+        flags += _linked_flags(run.report or {})
         if run.recipe["stages"][-1].get("method") == "local_recoding":
             flags.append(Flag("warning", "local_recoding"))
     if family == "none" and (run.report or {}).get("internal", {}).get("about_persons"):
@@ -88,3 +91,22 @@ def red_flags(review: Review) -> list[Flag]:
     if family == "differential_privacy" and float(guarantee.get("epsilon", "0")) > 2:
         flags.append(Flag("warning", "large_epsilon", guarantee["epsilon"]))
     return flags
+
+
+def _pseudonym_flags(recipe: dict[str, Any]) -> list[Flag]:
+    """Pseudonyms in the file. Those of a kept key join releases, so their reason is shown; it is the steward's own words."""
+    asked = {name: column["release_as"] for name, column in recipe["columns"].items() if (column.get("release_as") or {}).get("as") == "pseudonym"}
+    lasting = {name: how for name, how in asked.items() if how.get("key", "release") != "release"}
+    flags = [Flag("stop", "lasting_pseudonyms", "; ".join(f"{name}: {how.get('reason', '')}" for name, how in lasting.items()))] if lasting else []
+    once = [name for name in asked if name not in lasting]
+    return [*flags, Flag("warning", "pseudonyms", f"{len(once)} ({', '.join(once)})")] if once else flags
+
+
+LINKED = 0.01
+"""From this share of rows on an officer is told that a column puts rows of one person together."""
+
+
+def _linked_flags(report: dict[str, Any]) -> list[Flag]:
+    links = report.get("internal", {}).get("linked_rows") or {}
+    told = [f"{name} {share:.0%}" for name, share in links.items() if not share < LINKED]
+    return [Flag("warning", "linked_rows", ", ".join(told))] if told else []

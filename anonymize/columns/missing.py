@@ -1,0 +1,26 @@
+"""When a value names nobody: null, NaN and blank text all say the same."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import narwhals as nw
+import pyarrow as pa
+import pyarrow.types as pt
+
+
+def is_missing(value: Any) -> bool:
+    """Whether one value names nobody."""
+    return value is None or (isinstance(value, float) and math.isnan(value)) or (isinstance(value, str) and not value.strip())
+
+
+def named(name: str, kind: pa.DataType) -> nw.Expr:
+    """The same for a column of a type, as an expression: true where somebody is named."""
+    column = nw.col(name)
+    there = ~column.is_null()
+    if pt.is_floating(kind):
+        return there & ~column.is_nan()
+    if pt.is_string(kind) or pt.is_large_string(kind):
+        return there & (column.str.strip_chars() != "")
+    return there
