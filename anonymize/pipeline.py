@@ -24,7 +24,9 @@ from anonymize.digest import sha256_of
 from anonymize.errors import AnonymizeError, InputError, PrivacyNotMet, Problem
 from anonymize.microdata.baseline import baseline
 from anonymize.microdata.events import linking
-from anonymize.microdata.recheck import recheck, recheck_models
+from anonymize.microdata.recheck import recheck
+from anonymize.microdata.recheck_models import recheck_models
+from anonymize.microdata.recheck_population import recheck_populations
 from anonymize.microdata.stage import anonymise
 from anonymize.progress import Progress, between, silent
 from anonymize.recipe import DpTable, KAnonymity, Recipe, Scan
@@ -152,7 +154,7 @@ def _microdata(job: _Job, prepared: Prepared, stage: KAnonymity) -> _Made:
     if prepared.counts["rows_used"] < 1:
         raise PrivacyNotMet("no rows are left to publish", problems=(Problem("no_rows", "the row stages left no row"),))
     quasi = recipe.quasi_identifiers
-    sensitive = {model.column: recipe.columns[model.column].hierarchy for model in stage.models}
+    sensitive = {model.column: recipe.columns[model.column].hierarchy for model in stage.sensitive_models}
     named = identifiers.identifiers(job.engine, prepared.frame, recipe, stage.k, job.keys)
     made = anonymise(
         job.engine, prepared.frame, stage=stage, quasi_identifiers=quasi, person_key=recipe.person_key,
@@ -169,8 +171,10 @@ def _microdata(job: _Job, prepared: Prepared, stage: KAnonymity) -> _Made:
     job.progress("counting again", 0.9)
     checked = recheck(job.target, persons, quasi_identifiers=list(quasi), k=stage.k)
     identifiers.check(job.engine, job.target, prepared.frame, recipe)
-    against = baseline(job.engine, prepared.frame, stage.models, sensitive, recipe.person_key, job.folder)
-    held = recheck_models(job.target, persons, list(quasi), stage.models, against.before, against.ladders) if stage.models else []
+    asked = stage.sensitive_models
+    against = baseline(job.engine, prepared.frame, asked, sensitive, recipe.person_key, job.folder)
+    held = recheck_models(job.target, persons, list(quasi), asked, against.before, against.ladders) if asked else []
+    held += recheck_populations(job.engine, prepared.frame, job.target, persons, stage.population_models, made.asked, made.lines, job.folder)
     if persons is not None:
         persons.unlink()
     report = dict(made.report)

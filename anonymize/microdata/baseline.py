@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from anonymize.columns import hierarchies
 from anonymize.microdata.recheck import spelled
-from anonymize.recipe import Hierarchy, PrivacyModel, TCloseness
+from anonymize.recipe import Hierarchy, SensitiveModel, TCloseness
 from anonymize.tables.base import Frame, TableEngine
 
 
@@ -28,7 +28,7 @@ class Baseline:
 def baseline(
     engine: TableEngine,
     frame: Frame,
-    models: Sequence[PrivacyModel],
+    models: Sequence[SensitiveModel],
     sensitive: Mapping[str, Hierarchy | None],
     person_key: str | None,
     folder: Path | None,

@@ -21,6 +21,7 @@ from anonymize.recipe import KAnonymity
 class Decision:
     """``levels``: (combination, column). ``kept``: (combination,) whether its rows stay. ``node``: where all are at one level.
 
+    ``lines``: population file → (line, column) the levels of those who could be in the table, under the same scheme.
     ``loss``: 1 - granularity, in [0, 1]. ``search``, ``models``, ``notes``: for the report.
     """
 
@@ -33,12 +34,13 @@ class Decision:
     search: dict[str, Any]
     models: list[dict[str, Any]]
     notes: list[str]
+    lines: dict[str, Integers]
 
     @property
     def sizes(self) -> tuple[Integers, Integers]:
         """(class,) distinct persons and rows of every class that stays."""
         held = np.zeros(len(self.classes.persons), dtype=bool)
-        held[self.classes.of[self.kept]] = True
+        held[self.classes.of[: len(self.kept)][self.kept]] = True
         return self.classes.persons[held], self.classes.rows[held]
 
 
@@ -49,39 +51,43 @@ def decide(work: Work, progress: Progress = silent) -> Decision:
 
 def _one_node(work: Work, progress: Progress) -> Decision:
     """Every row at the same level: the best node, or the one that the recipe gives."""
-    stage, table, ladders = work.stage, work.table, work.ladders
+    stage, table, ladders = work.stage, work.beside.table, work.beside.ladders
     limit = int(stage.max_suppressed * table.total_rows)
     if stage.method == "fixed":
         best = fixed.apply(table, ladders, work.judge, fixed.node_of(stage.levels or {}, ladders), limit)
         found = Found(best, 1, 1, True)
     else:
         found = full_domain.search(
-            table, ladders, stage.k, limit, rules=work.judge.rules, loss=stage.loss or "granularity",
+            table, ladders, stage.k, limit, rules=work.judge.rules, populations=work.judge.populations, loss=stage.loss or "granularity",
             progress=lambda share: progress("searching the lattice", share),
         )  # fmt: skip
     grouping = Grouping(table, ladders)
     classes = grouping.classes(found.node)
     bad = full_domain.failing(classes, work.judge)
     lost = min(max(losses.granularity(grouping).weigh(found.node, classes, bad, bad).loss, 0.0), 1.0)
+    levels = np.tile(np.array(found.node, dtype=np.int64), (len(table), 1))
+    here = len(work.table)
     return Decision(
-        levels=np.tile(np.array(found.node, dtype=np.int64), (len(table), 1)), kept=~bad[classes.of], classes=classes, node=found.node,
-        loss=lost, suppressed_rows=found.best.suppressed_rows, search=_searched(work, found),
-        models=work.judge.report(classes, ~bad & (classes.persons > 0)), notes=_notes(stage, found, lost),
+        levels=levels[:here], kept=~bad[classes.of[:here]], classes=classes, node=found.node, loss=lost,
+        suppressed_rows=found.best.suppressed_rows, search=_searched(work, found),
+        models=work.judge.report(classes, ~bad & (classes.persons > 0)),
+        notes=[*_notes(stage, found, lost), *_population_notes(work)], lines=_lines(work, levels),
     )  # fmt: skip
 
 
 def _local(work: Work, progress: Progress) -> Decision:
     """Classes at different levels, nothing suppressed."""
-    table = work.table
-    found = local_recoding.search(table, work.ladders, work.judge, progress=lambda share: progress("refining classes", share))
-    classes = Grouping(table, work.ladders).group(found.of, found.classes)
-    if not work.judge.holds(classes).all():
+    table, here = work.beside.table, len(work.table)
+    found = local_recoding.search(table, work.beside.ladders, work.judge, progress=lambda share: progress("refining classes", share))
+    classes = Grouping(table, work.beside.ladders).group(found.of, found.classes)
+    if not work.judge.settled(classes):
         raise PrivacyNotMet("counted again, a class of the result does not hold what was asked: nothing may be written")
     return Decision(
-        levels=found.levels, kept=np.ones(len(table), dtype=bool), classes=classes, node=None, loss=found.loss, suppressed_rows=0,
+        levels=found.levels[:here], kept=np.ones(here, dtype=bool), classes=classes, node=None, loss=found.loss, suppressed_rows=0,
         search={"loss_name": losses.TITLES["granularity"], "loss": found.loss, "rounds": found.rounds, "proven_optimal": False},
         models=work.judge.report(classes, classes.persons > 0),
-        notes=[_LOCAL_NOTE, *([_NOTHING_LEFT] if found.loss == 1 else [])],
+        notes=[_LOCAL_NOTE, *([_NOTHING_LEFT] if found.loss == 1 else []), *_population_notes(work)],
+        lines=_lines(work, found.levels),
     )  # fmt: skip
 
 
@@ -94,6 +100,28 @@ _FIXED_NOTE = (
     "combinatorial refinement) find nothing to start from. Which classes are missing does depend on the data."
 )
 _NOTHING_LEFT = "Every quasi-identifier had to be generalised to '*': nothing of them is left."
+
+
+_POPULATION_NOTE = (
+    "The population table is taken to have everybody who could be in the data, each once. Where it is a sample, or out of "
+    "date, what it promises is promised of its persons and of nobody else."
+)
+_CERTAIN_NOTE = (
+    "The population is counted as the rows are recoded, everybody in one class. The labels of a class may fit further "
+    "persons, whom the recoding puts elsewhere: these are not counted."
+)
+_COMPLETE_NOTE = "δ-presence with a lower bound speaks of everybody in the population: no row may be left out for it."
+
+
+def _lines(work: Work, levels: Integers) -> dict[str, Integers]:
+    return {file: levels[place] for file, place in work.beside.places.items()}
+
+
+def _population_notes(work: Work) -> list[str]:
+    if not work.judge.populations:
+        return []
+    certain = [_CERTAIN_NOTE] if work.stage.method == "local_recoding" else []
+    return [_POPULATION_NOTE, *certain, *([_COMPLETE_NOTE] if work.judge.complete else [])]
 
 
 def _searched(work: Work, found: Found) -> dict[str, Any]:

@@ -17,7 +17,7 @@ union of classes has at least the persons of each part. Hence, going finer,
 With privacy models beside k (:mod:`anonymize.microdata.models` says which are what, and why), 1 and 2 stay true of the
 rows that break k or an *absorbing* model (distinct l-diversity): the bounds use those rows alone. The other models are
 monotone only when nothing may be suppressed and no person is in two combinations: then a node at which any class fails
-rules out all below it. With a suppression limit they are not (a bad class may spoil a good one, and may be suppressed
+rules out all below it. (So it is where a model speaks of everybody in a population: it lets nothing be suppressed.) With a suppression limit they are not (a bad class may spoil a good one, and may be suppressed
 once it is apart), so a node at which they fail says nothing about finer ones and nothing is pruned by it.
 
 The search evaluates the coarsest node that may still beat the best one, bounds everything below it, and ends when no
@@ -36,6 +36,7 @@ from anonymize.microdata.classes import Classes, Combinations, Grouping
 from anonymize.microdata.judge import Judge, Rules
 from anonymize.microdata.lattice import Booleans, CodedLadder, Floats, Integers, Node
 from anonymize.microdata.losses import UNKNOWN, Measure, measure_of
+from anonymize.microdata.population_models import PopulationRules
 from anonymize.recipe import Loss
 
 MAX_NODES = 8_000_000  # larger lattices are not laid out in memory: the greedy walk alone, and it says so
@@ -80,13 +81,14 @@ def search(
     max_suppressed_rows: int,
     *,
     rules: Rules = (),
+    populations: PopulationRules = (),
     loss: Loss = "granularity",
     work: int = WORK,
     progress: Progress = lambda share: None,
 ) -> Found:
     """The node of least loss whose classes all have ``k`` distinct persons once at most ``max_suppressed_rows`` go.
 
-    ``rules``: what must hold beside k. ``loss``: what is minimised. At least one row is kept. Ties go to the
+    ``rules``, ``populations``: what must hold beside k. ``loss``: what is minimised. At least one row is kept. Ties go to the
     lexicographically smallest levels. Raises :class:`PrivacyNotMet` when there are fewer than ``k`` persons: then no node
     can do it, not even ``*`` everywhere.
     """
@@ -94,12 +96,12 @@ def search(
         raise RecipeError("k must be at least 1 and the suppression limit at least 0 rows")
     if not table.total_persons >= k:
         raise PrivacyNotMet(f"k = {k} asks for more persons than the table holds")
-    lattice = Search(table, ladders, Judge(k, tuple(rules)), max_suppressed_rows, work, loss)
+    lattice = Search(table, ladders, Judge(k, tuple(rules), tuple(populations)), max_suppressed_rows, work, loss)
     lattice.lay_out()
     lattice.walk_down()
     proven = lattice.exhaust(progress)
     if lattice.best is None:
-        also = " that hold the other models" if rules else ""
+        also = "" if lattice.judge.plain else " that hold the other models"
         raise PrivacyNotMet(f"no generalisation gives classes of {k} persons{also} within the suppression limit")
     progress(1.0)
     return Found(lattice.best, lattice.nodes, lattice.evaluated, proven)
@@ -108,7 +110,7 @@ def search(
 def failing(classes: Classes, judge: Judge, *, absorbing_only: bool = False) -> Booleans:
     """Which classes do not keep every promise: (class,)."""
     small = too_small(classes, judge.k)
-    return small | ~judge.keeps_models(classes, absorbing_only=absorbing_only) if judge.rules else small
+    return small | ~judge.keeps_models(classes, absorbing_only=absorbing_only) if not judge.plain else small
 
 
 class Search:
@@ -124,7 +126,7 @@ class Search:
         loss: Loss = "granularity",
     ) -> None:
         self.table, self.ladders, self.judge, self.limit = table, tuple(ladders), judge, max_suppressed_rows
-        self.one_fails_all_below = max_suppressed_rows == 0 and judge.monotone(table)
+        self.one_fails_all_below = (max_suppressed_rows == 0 or judge.complete) and judge.monotone(table)
         self.grouping = Grouping(table, ladders)
         self.shape = tuple(ladder.levels for ladder in ladders)
         self.top: Node = tuple(levels - 1 for levels in self.shape)
@@ -148,7 +150,7 @@ class Search:
         lasting = failing(classes, self.judge, absorbing_only=True)
         bad = lasting if self.judge.absorbing else lasting | failing(classes, self.judge)
         rows = self._rows(bad[classes.of])
-        kept = self._enough_left(rows)
+        kept = self._enough_left(rows) and not (self.judge.complete and bad[classes.of].any())
         hopeless = not self._enough_left(self._rows(lasting[classes.of])) or (self.one_fails_all_below and not kept)
         weight = UNKNOWN if hopeless and self.loss.adds else self.loss.weigh(node, classes, bad, lasting)
         if self.open is not None:

@@ -58,6 +58,25 @@ def _level(ladder: Ladder, level: int, values: Sequence[Any]) -> tuple[Integers,
     return groups, len(known), (leaves - 1) / max(ladder.domain - 1, 1)
 
 
+def longer(coded: CodedLadder, ladder: Ladder, values: Sequence[Any], more: Sequence[Any]) -> CodedLadder:
+    """``coded``, the ladder of ``values``, with ``more`` values after them; codes stay. The new ones weigh nothing: no row
+    has them, and what a label stands for is counted without them."""
+    if not more:
+        return coded
+    leaves = np.arange(len(values) + len(more))
+    between = [_longer_level(coded, ladder, level, values, more) for level in range(1, coded.levels - 1)]
+    groups = [leaves, *between, np.zeros(len(leaves), dtype=np.int64)]
+    sizes = [int(codes.max()) + 1 for codes in groups]
+    penalties = [np.append(known, np.zeros(size - len(known))) for known, size in zip(coded.penalties, sizes, strict=True)]
+    return CodedLadder(coded.column, tuple(map(_narrow, groups)), tuple(sizes), tuple(penalties))
+
+
+def _longer_level(coded: CodedLadder, ladder: Ladder, level: int, values: Sequence[Any], more: Sequence[Any]) -> Integers:
+    known = dict(zip(ladder.labels(level, values), coded.groups[level].tolist(), strict=True))
+    added = [known.setdefault(label, len(known)) for label in ladder.labels(level, more)]
+    return np.append(coded.groups[level].astype(np.int64), added)
+
+
 def _narrow(codes: Integers) -> Integers:
     """The smallest type that holds the codes: the search reads them over and over."""
     largest = int(codes.max(initial=0))

@@ -11,6 +11,9 @@ over the entropy of the parts' sizes (as the gain ratio of Quinlan's C4.5 does).
 label is one of the ladder's, nothing is suppressed. All classes are refined together, a round at a time, on arrays of
 the distinct combinations in an order of their own: same input, same answer.
 
+Combinations that only a population has (:mod:`anonymize.microdata.population`) go along as members without rows. A part of
+such members alone stays at the old label: no row has it, so it need not hold, unless a model speaks of everybody.
+
 A split is never taken back, so the result is no optimum; and because it follows the data closely, what it tells an
 attacker beyond the classes is to be measured (combinatorial refinement, arXiv 2509.03350): see ``method: fixed``.
 """
@@ -93,14 +96,17 @@ class _Refinement:
     """The classes that may still be split. Members are ordered by class; ``levels`` and ``dead`` are (class, column).
 
     ``dead``: no split of that column can come, also not in any part of the class, while its level stays: true where
-    promises are absorbing, since a part of what does not hold does not hold.
+    promises are absorbing, since a part of what does not hold does not hold. Not where combinations have no row: what
+    stands in the way of a split in the class may be absent from a part of it.
     """
 
     def __init__(self, grouping: Grouping, judge: Judge) -> None:
         self.table, self.judge, self.grouping = grouping.table, judge, grouping
         self.columns = [_Column(ladder) for ladder in grouping.ladders]
         # counts add up only where nobody is in two combinations; then classes are judged from the counts of parts
-        self.additive = not self.table.visitors and not judge.rules
+        self.additive = not self.table.visitors and judge.plain
+        self.padded = bool((self.table.rows == 0).any())  # with combinations that only a population has
+        self.final = judge.absorbing and not self.padded
         order = _canonical(self.table.codes, [ladder.sizes[0] for ladder in grouping.ladders])
         self.members: Integers = order
         self.codes = [self.table.codes[order, c].astype(np.int32) for c in range(len(self.columns))]
@@ -188,16 +194,17 @@ class _Refinement:
         saved[cell] = column.saving.reshape(-1).take(below)  # the same for all of a part: labels decide it
         saved = saved.reshape(shape) * rows
         parts = _Parts(self, at, of, cell, shape, rows if self.persons is self.rows else None)
+        present = rows > 0 if not self.padded else np.bincount(cell, minlength=rows.size).reshape(shape) > 0
         stands = parts.hold() & (rows > 0)
         least = np.where(stands, saved, np.inf).argmin(axis=1)
         join = ~parts.rest_holds(stands) & stands.any(axis=1)
         stands[join, least[join]] = False
-        valid = stands.any(axis=1) & ((rows > 0).sum(axis=1) > 1) & parts.rest_holds(stands)
+        valid = stands.any(axis=1) & (present.sum(axis=1) > 1) & parts.rest_holds(stands)
         gain = np.where(stands, saved, 0).sum(axis=1)
-        valid &= gain > 0
+        valid &= (gain > 0) | (self.padded & ((rows > 0).sum(axis=1) == 1))  # the last: it leaves behind whom no row has
         score = np.zeros(self.count)
-        score[opened[valid]] = gain[valid] / np.maximum(_entropy(rows[valid], stands[valid]), TIE)
-        if self.judge.absorbing:
+        score[opened[valid]] = np.maximum(gain[valid] / np.maximum(_entropy(rows[valid], stands[valid]), TIE), 2 * TIE)
+        if self.final:
             self.dead[opened[~valid], c] = True
         return _Split(score, stands, number)
 
@@ -239,7 +246,7 @@ class _Refinement:
         self.levels, self.dead = self.levels[parent], self.dead[parent]
         went = column[parent]
         self.levels[np.flatnonzero(stands), went[stands]] -= 1
-        self.dead[np.arange(len(parent)), went] = ~stands if self.judge.absorbing else False
+        self.dead[np.arange(len(parent)), went] = ~stands if self.final else False
 
     def result(self) -> Recoding:
         table = self.table
@@ -277,13 +284,14 @@ class _Parts:
         return np.asarray(self._judge(self.cell, self.shape[0] * self.shape[1]).reshape(self.shape))
 
     def rest_holds(self, stands: Booleans) -> Booleans:
-        """(class,): whether the parts that do not stand keep the promises together, or are none."""
+        """(class,): whether the parts that do not stand keep the promises together, or hold no row."""
         if self.state.additive:
             rest = np.where(stands, 0, self.persons).sum(axis=1)
             return np.asarray((rest == 0) | (rest >= self.k))
         alone = stands.reshape(-1)[self.cell]
         of = np.where(alone, -1, self.of)
-        some = np.bincount(of[~alone], minlength=self.shape[0]) > 0
+        matters = ~alone if self.state.judge.complete else ~alone & (self.state.rows[self.at] > 0)
+        some = np.bincount(of[matters], minlength=self.shape[0]) > 0
         return np.asarray(~some | self._judge(of, self.shape[0]))
 
     def _judge(self, of: Integers, count: int) -> Booleans:

@@ -27,7 +27,7 @@ import numpy as np
 from anonymize.errors import RecipeError
 from anonymize.microdata.histograms import Histogram
 from anonymize.microdata.lattice import Booleans, Floats, Integers
-from anonymize.recipe import Alpha, BetaLikeness, LDiversity, PrivacyModel, TCloseness
+from anonymize.recipe import Alpha, BetaLikeness, LDiversity, SensitiveModel, TCloseness
 
 ROUNDING = 1e-9  # entropies and distances are sums of floats: this much past the threshold counts as rounding
 CHUNK = 1 << 22
@@ -246,7 +246,7 @@ def _largest(found: Histogram, measure: Floats) -> Floats:
     return np.where(np.isneginf(largest), 0.0, largest)
 
 
-def model_of(asked: PrivacyModel, levels: Sequence[Integers], ranks: Integers | None) -> Model:
+def model_of(asked: SensitiveModel, levels: Sequence[Integers], ranks: Integers | None) -> Model:
     """The model that a recipe asks for. ``levels``: the ladder's labels from the values up, ``*`` last; ``ranks``: order.
 
     Raises :class:`RecipeError` for an ordered distance on values that have no order.
@@ -272,6 +272,6 @@ def model_of(asked: PrivacyModel, levels: Sequence[Integers], ranks: Integers | 
             return Likeness(asked.column, float(asked.beta))
 
 
-def of_recipe(models: Sequence[PrivacyModel]) -> tuple[str, ...]:
+def of_recipe(models: Sequence[SensitiveModel]) -> tuple[str, ...]:
     """The sensitive columns that models speak of, each once, in their order."""
     return tuple(dict.fromkeys(model.column for model in models))

@@ -19,15 +19,19 @@ from anonymize.microdata.encode import Dictionary, Names
 from anonymize.microdata.histograms import Sensitive
 from anonymize.microdata.judge import Judge, Rules
 from anonymize.microdata.lattice import CodedLadder
+from anonymize.microdata.population import Beside, beside
 from anonymize.microdata.unasked import with_ladders
 from anonymize.progress import Progress, silent
-from anonymize.recipe import Hierarchy, KAnonymity, PrivacyModel
+from anonymize.recipe import Hierarchy, KAnonymity, SensitiveModel
 from anonymize.tables.base import Frame, TableEngine
 
 
 @dataclass(frozen=True)
 class Work:
-    """What was read of the table, and what one stage asks of it. ``coded``: ``frame`` with a code for every value."""
+    """What was read of the table, and what one stage asks of it. ``coded``: ``frame`` with a code for every value.
+
+    ``beside``: the table with the populations that the stage's models speak of. ``asked``: the hierarchies in use.
+    """
 
     engine: TableEngine
     stage: KAnonymity
@@ -38,7 +42,9 @@ class Work:
     coded: Frame
     dictionaries: list[Dictionary]
     table: Combinations
+    beside: Beside
     judge: Judge
+    asked: dict[str, Hierarchy | None]
 
     @property
     def ladders(self) -> list[CodedLadder]:
@@ -66,6 +72,11 @@ class Reading:
         self._counted: tuple[Frame, Combinations] | None = None
         self._sensitive: dict[str, Sensitive] = {}
 
+    def table(self) -> Combinations:
+        """The combinations alone. Raises what the recipe's own hierarchies raise on these values."""
+        given = [self._dictionary(column, hierarchy) for column, hierarchy in {**self.quasi, **self.judged}.items()]
+        return self._count(given)[1]
+
     def work(self, stage: KAnonymity, progress: Progress = silent) -> Work:
         """The table under a stage. Raises :class:`PrivacyNotMet` when it has fewer than k persons; RecipeError, InputError."""
         progress("reading values", 0.0)
@@ -76,8 +87,12 @@ class Reading:
         coded, table = self._count([*dictionaries, *secrets.values()])
         if not table.total_persons >= stage.k:
             raise PrivacyNotMet(f"k = {stage.k} asks for more persons than the table holds")
-        judge = Judge(stage.k, self._rules(coded, table, stage.models, secrets))
-        return Work(self.engine, stage, self.names, list(self.quasi), self.person_key, self.frame, coded, dictionaries, table, judge)
+        with_populations = beside(self.frame, table, dictionaries, stage.population_models, self.folder)
+        judge = Judge(stage.k, self._rules(coded, table, stage.sensitive_models, secrets), with_populations.rules)
+        return Work(
+            self.engine, stage, self.names, list(self.quasi), self.person_key, self.frame, coded, dictionaries, table,
+            with_populations, judge, asked,
+        )  # fmt: skip
 
     def _dictionary(self, column: str, hierarchy: Hierarchy | None) -> Dictionary:
         key = (column, "" if hierarchy is None else hierarchy.model_dump_json())
@@ -95,7 +110,7 @@ class Reading:
         return self._counted
 
     def _rules(
-        self, coded: Frame, table: Combinations, asked: Sequence[PrivacyModel], secrets: Mapping[str, Dictionary]
+        self, coded: Frame, table: Combinations, asked: Sequence[SensitiveModel], secrets: Mapping[str, Dictionary]
     ) -> Rules:
         places = {column: len(table.columns) + i for i, column in enumerate(self.judged)}
         for column in models.of_recipe(asked):

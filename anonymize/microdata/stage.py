@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 
 from anonymize import utility
-from anonymize.errors import PrivacyNotMet
+from anonymize.errors import PrivacyNotMet, RecipeError
 from anonymize.microdata import encode
 from anonymize.microdata.classes import Combinations, Grouping
 from anonymize.microdata.decision import Decision, decide
 from anonymize.microdata.encode import Dictionary, Names
 from anonymize.microdata.lattice import Booleans, Integers, Node
+from anonymize.microdata.microaggregation import microaggregate
 from anonymize.microdata.reading import Reading, Work
 from anonymize.progress import Progress, between, silent
 from anonymize.recipe import Hierarchy, KAnonymity
@@ -32,11 +33,17 @@ from anonymize.tables.base import Frame, TableEngine
 
 @dataclass(frozen=True)
 class Microdata:
-    """Rows that hold k-anonymity, the person key still among them (the caller drops it), and how it was reached."""
+    """Rows that hold k-anonymity, the person key still among them (the caller drops it), and how it was reached.
+
+    ``source``: the input as it was judged, micro-aggregated where nothing can be left out. ``asked``: the hierarchies in use. ``lines``: population file → (line, column) the levels that the scheme gives it.
+    """
 
     frame: Frame
     levels: dict[str, int]
     report: dict[str, Any]
+    asked: dict[str, Hierarchy | None]
+    lines: dict[str, Integers]
+    source: Frame
 
 
 def anonymise(
@@ -55,10 +62,15 @@ def anonymise(
     Every class of equal quasi-identifiers in the result has rows of at least ``stage.k`` distinct persons, and holds
     ``stage.models``; without a person key every row counts as a person. At most ``stage.max_suppressed`` of the input
     rows are left out. Columns at level 0 everywhere keep type and values, others become text; other columns pass
-    through unchanged. ``sensitive``: the columns that models speak of, with their hierarchies.
+    through unchanged, but for those that the stage micro-aggregates. ``sensitive``: the columns that models speak of, with
+    their hierarchies.
     Raises :class:`PrivacyNotMet` when it cannot be done, :class:`RecipeError` and :class:`InputError`.
     """
-    reading = Reading(engine, frame, quasi_identifiers, person_key, folder, sensitive or {})
+    _check_averaged(stage, [*quasi_identifiers, person_key])
+    # groups are formed of the rows that are published: before the search where none of them can go, else after it
+    late = stage.max_suppressed > 0
+    source = microaggregate(engine, frame, () if late else stage.microaggregate, person_key)
+    reading = Reading(engine, source.frame, quasi_identifiers, person_key, folder, sensitive or {})
     work = reading.work(stage, progress)
     decision = decide(work, between(progress, 0.4, 0.7))
     progress("applying the result", 0.7)
@@ -66,14 +78,23 @@ def anonymise(
     progress("counting again", 0.9)
     persons, rows = _count_again(work, released)
     _confirm(persons, rows, stage.k, work.table.total_rows - decision.suppressed_rows)
+    averaged = microaggregate(engine, released, stage.microaggregate if late else (), person_key)
     progress("done", 1.0)
     report = {
         **_report(work, decision, persons, rows),
         "search": decision.search,
         "models": decision.models,
         "notes": decision.notes,
+        **({"microaggregation": source.report + averaged.report} if stage.microaggregate else {}),
     }
-    return Microdata(released, {name: int(decision.levels[:, i].max()) for i, name in enumerate(work.columns)}, report)
+    levels = {name: int(decision.levels[:, i].max()) for i, name in enumerate(work.columns)}
+    return Microdata(averaged.frame, levels, report, work.asked, decision.lines, source.frame)
+
+
+def _check_averaged(stage: KAnonymity, taken: Sequence[str | None]) -> None:
+    for averaged in stage.microaggregate:
+        if averaged.column in taken:
+            raise RecipeError(f"column {averaged.column!r} is quasi-identifier or person key: it cannot be micro-aggregated as well")
 
 
 def _recoded(work: Work, decision: Decision) -> Frame:

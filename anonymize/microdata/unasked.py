@@ -18,13 +18,15 @@ ROUND_WIDTHS = tuple(Decimal(f"{digit}e{power}") for power in range(10) for digi
 def with_ladders(
     engine: TableEngine, frame: Frame, quasi_identifiers: Mapping[str, Hierarchy | None], stage: KAnonymity
 ) -> dict[str, Hierarchy | None]:
-    """Text without a hierarchy gets one from counts; a fixed scheme is left alone, since counts look at the data.
+    """Text without a hierarchy gets one from counts; a fixed scheme is left alone, since counts look at the data, and so is
+    one beside a population, of whose other values the data know nothing.
 
     Local recoding splits ordered columns without a hierarchy into intervals of round numbers or calendar periods.
     """
     schema = frame.collect_schema()
+    draw = stage.method != "fixed" and not stage.population_models
     given = {
-        column: hierarchy_counts.unasked(stage.k) if hierarchy is None and schema[column] == nw.String() and stage.method != "fixed" else hierarchy
+        column: hierarchy_counts.unasked(stage.k) if hierarchy is None and schema[column] == nw.String() and draw else hierarchy
         for column, hierarchy in quasi_identifiers.items()
     }
     if stage.method != "local_recoding":

@@ -24,13 +24,28 @@ from anonymize.recipe.hierarchies import (
     file_of,
 )
 from anonymize.recipe.identifiers import Pseudonym, Scope, Surrogate, Truncated
-from anonymize.recipe.microdata import Alpha, BetaLikeness, KAnonymity, LDiversity, Loss, PrivacyModel, TCloseness
+from anonymize.recipe.microdata import (
+    PERSONS,
+    Alpha,
+    BetaLikeness,
+    DeltaPresence,
+    KAnonymity,
+    KMap,
+    LDiversity,
+    Loss,
+    Microaggregate,
+    PopulationModel,
+    PrivacyModel,
+    SensitiveModel,
+    TCloseness,
+)
 from anonymize.recipe.parsing import json_schema, loads, parse
 from anonymize.recipe.rows import Derive, KeepRows, Recode
 from anonymize.recipe.stages import Scan, Stage
 
 __all__ = [
     "DRAWN_FROM_DATA",
+    "PERSONS",
     "Alpha",
     "BetaLikeness",
     "Bucket",
@@ -38,6 +53,7 @@ __all__ = [
     "CountsHierarchy",
     "DateHierarchy",
     "DateLevel",
+    "DeltaPresence",
     "Derive",
     "DpTable",
     "FileHierarchy",
@@ -46,21 +62,25 @@ __all__ = [
     "Hierarchy",
     "IntervalHierarchy",
     "KAnonymity",
+    "KMap",
     "KeepRows",
     "LDiversity",
     "Loss",
     "Measure",
+    "Microaggregate",
     "PlaceHierarchy",
     "Places",
+    "PopulationModel",
     "PrefixHierarchy",
     "PrivacyModel",
-    "QuantileHierarchy",
     "Pseudonym",
+    "QuantileHierarchy",
     "Recipe",
     "Recode",
     "Role",
     "Scan",
     "Scope",
+    "SensitiveModel",
     "Stage",
     "Surrogate",
     "TCloseness",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from anonymize.recipe.aggregates import DpTable
 from anonymize.recipe.columns import Role
 from anonymize.recipe.hierarchies import DRAWN_FROM_DATA
-from anonymize.recipe.microdata import KAnonymity
+from anonymize.recipe.microdata import PERSONS, KAnonymity, PopulationModel
 from anonymize.recipe.rows import Derive, KeepRows, Recode
 from anonymize.recipe.stages import PROTECTING, Scan
 
@@ -107,19 +107,36 @@ def _model_checks(recipe: Recipe, stage: KAnonymity, at: str) -> list[str]:
     problems = []
     for i, model in enumerate(stage.models):
         where = f"{at}/models/{i}/column"
-        if model.column not in recipe.columns:
+        if isinstance(model, PopulationModel):
+            problems += _population_checks(recipe, f"{at}/models/{i}/population")
+        elif model.column not in recipe.columns:
             problems.append(f"{where}|column {model.column!r} is not among the recipe's columns")
         elif recipe.columns[model.column].role is not Role.SENSITIVE:
             problems.append(f"{where}|column {model.column!r} must have the role sensitive, and no other, to be held diverse or close")
+    for i, averaged in enumerate(stage.microaggregate):
+        if _role_of(recipe, averaged.column) not in (Role.SENSITIVE, Role.PLAIN):
+            problems.append(f"{at}/microaggregate/{i}/column|column {averaged.column!r} must have the role sensitive or plain to be micro-aggregated")
     if stage.method == "fixed":
         problems += [
             f"/columns/{name}/hierarchy|a fixed scheme is chosen without looking at the data: quantiles and counts are drawn from them"
-            for name in recipe.with_role(Role.QUASI_IDENTIFIER)
-            if isinstance(recipe.columns[name].hierarchy, DRAWN_FROM_DATA)
+            for name, hierarchy in recipe.quasi_identifiers.items()
+            if isinstance(hierarchy, DRAWN_FROM_DATA)
         ]
     quasi = set(recipe.quasi_identifiers)
     if stage.levels is not None and set(stage.levels) != quasi:
         problems.append(f"{at}/levels|give the level of every quasi-identifier and of no other column")
+    return problems
+
+
+def _population_checks(recipe: Recipe, at: str) -> list[str]:
+    """The population is generalised like the table, so its values need a ladder that these data did not make."""
+    problems = [
+        f"{at}|the hierarchy of column {name!r} is drawn from these data and knows no other value of the population: give one"
+        for name, hierarchy in recipe.quasi_identifiers.items()
+        if isinstance(hierarchy, DRAWN_FROM_DATA)
+    ]
+    if PERSONS in recipe.quasi_identifiers:
+        problems.append(f"{at}|a quasi-identifier called {PERSONS!r} cannot be told from the population table's count: rename it")
     return problems
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from anonymize.recipe.values import MAX_COUNT, Exact, Name, Share, Six, Value, between
+from anonymize.recipe.values import MAX_COUNT, Exact, Name, Share, Six, Value, between, inside_folder
 
 
 class LDiversity(Value):
@@ -53,8 +53,50 @@ class BetaLikeness(Value):
     beta: Annotated[Exact, between(Decimal(0), Decimal(MAX_COUNT), open_low=True), Six]
 
 
+PERSONS = "persons"  # the column of a population file that says how many persons a line stands for
+
+
+class PopulationFile(Value):
+    """Everybody who could be in the table, each once: a CSV file with the quasi-identifiers, relative to the recipe's folder."""
+
+    file: Annotated[str, AfterValidator(inside_folder)]
+
+
+class KMap(Value):
+    """k-map (Sweeney 2002): every class fits at least k persons of the population, whether they are in the table or not."""
+
+    model: Literal["k_map"]
+    k: Annotated[int, Field(ge=2, le=MAX_COUNT, strict=True)]
+    population: PopulationFile
+
+
+class DeltaPresence(Value):
+    """δ-presence (Nergiz, Atzori & Clifton 2007): of the population's persons that a class fits, a share from ``lower`` to
+    ``upper`` is in the table. A ``lower`` above 0 holds of everybody in the population: then no row can be left out."""
+
+    model: Literal["delta_presence"]
+    lower: Annotated[Share, Six] = Decimal(0)
+    upper: Annotated[Exact, between(Decimal(0), Decimal(1), open_low=True), Six]
+    population: PopulationFile
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.lower <= self.upper:
+            raise ValueError("lower must be at most upper")
+        return self
+
+
 Loss: TypeAlias = Literal["granularity", "discernibility", "average_class_size", "entropy"]
-PrivacyModel: TypeAlias = Annotated[LDiversity | TCloseness | Alpha | BetaLikeness, Field(discriminator="model")]
+SensitiveModel: TypeAlias = LDiversity | TCloseness | Alpha | BetaLikeness
+PopulationModel: TypeAlias = KMap | DeltaPresence
+PrivacyModel: TypeAlias = Annotated[SensitiveModel | PopulationModel, Field(discriminator="model")]
+
+
+class Microaggregate(Value):
+    """A numeric column whose values are put into sorted groups of at least ``group`` distinct persons, each replaced by its mean."""
+
+    column: Name
+    group: Annotated[int, Field(ge=2, le=MAX_COUNT, strict=True)]
 
 
 class KAnonymity(Value):
@@ -63,7 +105,8 @@ class KAnonymity(Value):
     ``method``: *full_domain* puts every row at the same level of each column, the best such scheme; *local_recoding*
     lets classes differ and suppresses nothing; *fixed* uses the ``levels`` given, chosen from hierarchies and public
     figures and not from these data, and only suppresses what is too small. ``loss``: what full_domain makes least;
-    granularity when None. ``models``: what must hold in every class beside k.
+    granularity when None. ``models``: what must hold in every class beside k. ``microaggregate``: numeric columns, sensitive
+    or plain, of which only means of groups are published; models are judged on the means.
     """
 
     stage: Literal["k_anonymity"]
@@ -73,6 +116,17 @@ class KAnonymity(Value):
     loss: Loss | None = None
     levels: dict[Name, Annotated[int, Field(ge=0, le=100, strict=True)]] | None = None
     models: Annotated[tuple[PrivacyModel, ...], Field(max_length=20)] = ()
+    microaggregate: Annotated[tuple[Microaggregate, ...], Field(max_length=20)] = ()
+
+    @property
+    def sensitive_models(self) -> tuple[SensitiveModel, ...]:
+        """Those that speak of a sensitive column, in the recipe's order."""
+        return tuple(model for model in self.models if isinstance(model, SensitiveModel))
+
+    @property
+    def population_models(self) -> tuple[PopulationModel, ...]:
+        """Those that speak of a population, in the recipe's order."""
+        return tuple(model for model in self.models if isinstance(model, PopulationModel))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -84,4 +138,10 @@ class KAnonymity(Value):
             raise ValueError("only full_domain looks for the least of a loss: leave loss out")
         if len(set(self.models)) != len(self.models):
             raise ValueError("a model is listed twice")
+        averaged = [one.column for one in self.microaggregate]
+        if len(set(averaged)) != len(averaged):
+            raise ValueError("a column is micro-aggregated twice")
+        if self.max_suppressed and any(model.column in averaged for model in self.sensitive_models):
+            raise ValueError("a model of a micro-aggregated column is judged on the means, which are known only if no row is left out: "
+                             "leave max_suppressed out")  # fmt: skip
         return self

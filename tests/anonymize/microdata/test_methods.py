@@ -13,10 +13,9 @@ import pytest
 
 from anonymize import pipeline, recipe
 from anonymize.errors import AnonymizeError, PrivacyNotMet, RecipeError
-from anonymize.microdata import recheck as recheck_module
 from anonymize.microdata.baseline import baseline
 from anonymize.microdata.judge import Judge
-from anonymize.microdata.recheck import recheck_models
+from anonymize.microdata.recheck_models import recheck_models
 from anonymize.recipe import KAnonymity
 from anonymize.tables import DuckEngine, PandasEngine, TableEngine
 
@@ -145,7 +144,7 @@ def test_a_fixed_scheme_is_applied_as_given_and_only_small_classes_go(engine: Ta
         ({"models": [{"model": "t_closeness", "column": "illness", "t": "1.1"}]}, "/stages/0/models/0/t"),
         ({"models": [{"model": "alpha", "column": "illness", "alpha": "0"}]}, "/stages/0/models/0/alpha"),
         ({"models": [{"model": "beta_likeness", "column": "illness", "beta": "0.0000001"}]}, "/stages/0/models/0/beta"),
-        ({"models": [{"model": "k_map", "column": "illness"}]}, "/stages/0/models/0"),
+        ({"models": [{"model": "k_of_n", "column": "illness"}]}, "/stages/0/models/0"),
     ],
 )
 def test_a_recipe_that_asks_for_what_makes_no_sense_is_refused_at_its_place(stage: dict[str, Any], pointer: str) -> None:
@@ -223,7 +222,7 @@ def test_a_value_that_the_input_never_had_fails_the_recheck(tmp_path: Path) -> N
     assert isinstance(stage, KAnonymity)
     pq.write_table(pa.table({"city": ["a"] * 2, "illness": ["x", "new"]}), tmp_path / "d.parquet")
     with pytest.raises(PrivacyNotMet, match="the input has not"):
-        recheck_module.recheck_models(tmp_path / "d.parquet", None, ["city"], stage.models, {"illness": {"x": 2}}, {})
+        recheck_models(tmp_path / "d.parquet", None, ["city"], stage.models, {"illness": {"x": 2}}, {})
 
 
 # --- Adult -------------------------------------------------------------------------------------------------------------
