@@ -25,6 +25,7 @@ from anonymize.errors import AnonymizeError, InputError, PrivacyNotMet, Problem
 from anonymize.microdata.baseline import baseline
 from anonymize.microdata.events import linking
 from anonymize.microdata.recheck import recheck
+from anonymize.microdata.recheck_carried import recheck_carried
 from anonymize.microdata.recheck_models import recheck_models
 from anonymize.microdata.recheck_population import recheck_populations
 from anonymize.microdata.stage import anonymise
@@ -172,15 +173,17 @@ def _microdata(job: _Job, prepared: Prepared, stage: KAnonymity) -> _Made:
     checked = recheck(job.target, persons, quasi_identifiers=list(quasi), k=stage.k)
     identifiers.check(job.engine, job.target, prepared.frame, recipe)
     asked = stage.sensitive_models
-    against = baseline(job.engine, prepared.frame, asked, sensitive, recipe.person_key, job.folder)
+    against = baseline(job.engine, made.source, asked, sensitive, recipe.person_key, job.folder)
     held = recheck_models(job.target, persons, list(quasi), asked, against.before, against.ladders) if asked else []
     held += recheck_populations(job.engine, prepared.frame, job.target, persons, stage.population_models, made.asked, made.lines, job.folder)
+    carried = recheck_carried(job.target, persons, {averaged.column: averaged.group for averaged in stage.microaggregate})
     if persons is not None:
         persons.unlink()
     report = dict(made.report)
     internal = {**{key: report.pop(key) for key in ("risk_before",) if key in report}, **events}
-    released = {"identifiers": named.report, "treatment": named.treatment} if named.report else {}
-    public = {**report, **released, "recheck": {"classes": checked.classes, "smallest_class_persons": checked.smallest_class_persons, "rows": checked.rows, "models": held}}
+    said = [*named.treatment, *reports.averaged(stage, by_person=recipe.person_key is not None)]
+    released: dict[str, Any] = ({"identifiers": named.report} if named.report else {}) | ({"treatment": said} if said else {})
+    public = {**report, **released, "recheck": {"classes": checked.classes, "smallest_class_persons": checked.smallest_class_persons, "rows": checked.rows, "models": held, "microaggregation": carried}}
     columns = reports.described(recipe, artefact_schema(job.target))
     promise = reports.k_anonymity_promise(stage, checked.smallest_class_persons, list(quasi), recipe.person_key is not None)
     promise |= reports.pseudonyms_limit(recipe)

@@ -86,6 +86,15 @@ def k_anonymity_promise(stage: KAnonymity, smallest: int, quasi: list[str], by_p
     }
 
 
+def averaged(stage: KAnonymity, *, by_person: bool) -> list[str]:
+    """What was done to micro-aggregated columns, in words."""
+    unit = "people" if by_person else "rows"
+    return [
+        f"The values of {one.column} were sorted into groups of at least {one.group} {unit}; each is published as the mean of its group."
+        for one in stage.microaggregate
+    ]
+
+
 def dp_promise(stage: DpTable) -> dict[str, Any]:
     epsilon, delta = format(stage.epsilon, "f"), format(stage.delta, "f")
     return {
