@@ -69,7 +69,7 @@ def _thinned(labels: Sequence[str], most: int) -> list[str]:
 
 
 def curves(asked: dict[str, Any], width: int) -> Any:
-    """Shares in [0, 1] over whole numbers, at most two curves, each with its band and its name at its end.
+    """Shares in [0, 1] over whole numbers, at most two curves, each with its band and its name where they lie farthest apart.
 
     ``curves``: name, accent (or grey), points: x, value, lower, upper. ``x``: the title of the horizontal axis.
     """
@@ -79,15 +79,15 @@ def curves(asked: dict[str, Any], width: int) -> Any:
     ))  # fmt: skip
     y_axis = alt.Axis(domain=False, ticks=False, values=[0, 0.25, 0.5, 0.75, 1], format="~%", title=None, labelPadding=8)
     scale = alt.Scale(domain=[0, 1], nice=False)
-    layers = []
-    for i, curve in enumerate(asked["curves"]):
+    layers, place = [], _farthest_apart(asked["curves"])
+    for curve in asked["curves"]:
         frame, colour = pd.DataFrame(curve["points"]), ACCENT if curve["accent"] else GREY
         base = alt.Chart(frame).encode(x=x)
         layers += [
             base.mark_area(color=colour, opacity=0.18).encode(y=alt.Y("lower:Q", scale=scale, axis=y_axis), y2="upper:Q"),
             base.mark_line(color=colour, strokeWidth=2.5).encode(y=alt.Y("value:Q", scale=scale, axis=y_axis)),
             base.mark_point(color=colour, fill=colour, size=36, opacity=1).encode(y=alt.Y("value:Q", scale=scale, axis=y_axis)),
-            _named(frame.iloc[[-1]], curve, asked["curves"][1 - i] if len(asked["curves"]) > 1 else None, x, scale, y_axis, colour),
+            _named(frame.iloc[[place]], curve, asked["curves"], x, alt.Y("value:Q", scale=scale, axis=y_axis), colour),
         ]
     fitted = alt.layer(*layers).properties(
         width=width, height=260 if width >= ROOMY else 220, autosize=alt.AutoSizeParams(type="fit", contains="padding")
@@ -95,10 +95,17 @@ def curves(asked: dict[str, Any], width: int) -> Any:
     return specified(fitted)
 
 
-def _named(end: pd.DataFrame, curve: dict[str, Any], other: dict[str, Any] | None, x: Any, scale: Any, y_axis: Any, colour: str) -> Any:
-    """The curve's name, right-aligned at its end: above the upper curve unless there is no room, below the lower one."""
-    value = float(end["value"].iloc[0])
-    above = other is None or value >= float(other["points"][-1]["value"])
-    up = (above and value < 0.9) or value < 0.12
-    text = alt.Chart(end).mark_text(align="right", baseline="bottom" if up else "top", dy=-12 if up else 12, fontSize=SIZE, color=colour, text=curve["name"])
-    return text.encode(x=x, y=alt.Y("value:Q", scale=scale, axis=y_axis))
+def _farthest_apart(found: Sequence[dict[str, Any]]) -> int:
+    """At which point; the middle one of a curve that is alone."""
+    if len(found) < 2:
+        return len(found[0]["points"]) // 2
+    gaps = [abs(p["value"] - q["value"]) for p, q in zip(found[0]["points"], found[1]["points"], strict=False)]
+    return gaps.index(max(gaps))
+
+
+def _named(point: pd.DataFrame, curve: dict[str, Any], both: Sequence[dict[str, Any]], x: Any, y: Any, colour: str) -> Any:
+    """The curve's name at one of its points: before the upper curve, after the lower one, so that neither crosses it."""
+    value = float(point["value"].iloc[0])
+    lower = any(value < other["points"][_farthest_apart(both)]["value"] for other in both)
+    looks = {"align": "left", "dx": 12, "dy": 10} if lower else {"align": "right", "dx": -12, "dy": -6}
+    return alt.Chart(point).mark_text(**looks, baseline="middle", fontSize=SIZE, color=colour, text=curve["name"]).encode(x=x, y=y)

@@ -13,7 +13,7 @@ from catalog.display.look import ACCENT, FONT, GREY, LINE, SIZE
 ROW, HEAD, TRACK = 52, 26, 32
 """Pixels: a row, the line above the first, and from the top of a row to its track."""
 APART = 5
-"""Pixels between two intervals on one track."""
+"""Pixels from a track to each of two intervals on it; rows grow by twice that."""
 Item = dict[str, Any]
 
 
@@ -22,6 +22,7 @@ class Sheet:
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
+        self.size = 90
         self.rules: list[Item] = []
         self.boxes: list[Item] = []
         self.dots: list[Item] = []
@@ -37,11 +38,11 @@ class Sheet:
         self.boxes.append({"x": min(x, x2), "x2": max(x, x2), "y": y - high / 2, "y2": y + high / 2, "colour": colour})
 
     def dot(self, x: float, y: float, colour: str) -> None:
-        self.dots.append({"x": x, "y": y, "colour": colour})
+        self.dots.append({"x": x, "y": y, "colour": colour, "size": self.size})
 
     def specification(self) -> Item:
         """As Vega-Lite. Written as plain data: building it from altair's classes takes four times as long as drawing it."""
-        layers = [*self._layers("rule", self.rules, ("thick",)), *self._layers("rect", self.boxes), *self._layers("point", self.dots)]
+        layers = [*self._layers("rule", self.rules, ("thick",)), *self._layers("rect", self.boxes), *self._layers("point", self.dots, ("size",))]
         layers += self._layers("text", self.texts, ("align", "bold", "limit"))
         return {
             "width": self.width, "height": self.height, "autosize": "none", "padding": 0, "background": "transparent",
@@ -73,7 +74,7 @@ def _style(mark: str, look: Item) -> Item:
     if mark == "rule":
         return {"color": colour, "strokeWidth": look["thick"]}
     if mark == "point":
-        return {"color": colour, "fill": colour, "size": 90, "opacity": 1}
+        return {"color": colour, "fill": colour, "size": look["size"], "opacity": 1}
     if mark == "rect":
         return {"color": colour}
     own = {"limit": look["limit"]} if look["limit"] else {}
@@ -93,15 +94,17 @@ def tracks(asked: Item, width: int) -> Item:
     ``bar``: whether b is drawn as a bar from 0.
     """
     rows, names = asked["rows"], asked.get("names") or {}
-    head = HEAD if names else 0
-    sheet, numbers = Sheet(width, head + ROW * len(rows) + 4), _Numbers(asked, width)
+    head, apart = HEAD if names else 0, APART * any(row.get("a_lower") is not None for row in rows)
+    high = ROW + 2 * apart
+    sheet, numbers = Sheet(width, head + high * len(rows) + 4), _Numbers(asked, width)
+    sheet.size = 60 if apart else 90
     if names:
         numbers.write(sheet, 16, names.get("a", ""), names.get("b", ""))
     for i, row in enumerate(rows):
-        top = head + ROW * i
+        top = head + high * i
         numbers.write(sheet, top + 18, row.get("said_a") or "", row.get("said_b") or "")
         sheet.text(0, top + 18, row["label"], limit=numbers.left - 16)
-        _marks(sheet, top + TRACK, row, asked["most"], bar=bool(asked.get("bar")))
+        _marks(sheet, top + TRACK + apart, row, asked["most"], apart=apart, bar=bool(asked.get("bar")))
     return sheet.specification()
 
 
@@ -125,21 +128,22 @@ class _Numbers:
             sheet.text(self.end_a, y, a, GREY, align="right")
 
 
-def _marks(sheet: Sheet, y: float, row: Mapping[str, Any], most: float, *, bar: bool) -> None:
+def _marks(sheet: Sheet, y: float, row: Mapping[str, Any], most: float, *, apart: int, bar: bool) -> None:
+    edge = 0 if bar else 6
+
     def at(value: float) -> float:
-        return 6 + min(max(value / most, 0.0), 1.0) * (sheet.width - 12)
+        return edge + min(max(value / most, 0.0), 1.0) * (sheet.width - 2 * edge)
 
     sheet.rule(at(0), at(most), y, LINE, width=2)
     if bar:
         sheet.box(at(0), max(at(row["b"]), at(0) + 1.5), y, 8, ACCENT)
         return
     a, b = row.get("a"), row.get("b")
-    spread = row.get("a_lower") is not None and row.get("b_lower") is not None
-    if a is not None and b is not None and not spread:
+    if a is not None and b is not None and not apart:
         sheet.rule(at(a), at(b), y, GREY)
     if row.get("tick") is not None:
         sheet.rule(at(row["tick"]), at(row["tick"]), y - 8, GREY, width=2, y2=y + 8)
-    for name, value, colour, there in (("a", a, GREY, y - APART * spread), ("b", b, ACCENT, y + APART * spread)):
+    for name, value, colour, there in (("a", a, GREY, y - apart), ("b", b, ACCENT, y + apart)):
         if row.get(f"{name}_lower") is not None:
             sheet.rule(at(row[f"{name}_lower"]), at(row[f"{name}_upper"]), there, colour, width=3)
         if value is not None:

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from catalog.datasets.forms import UploadForm, column_forms
-from catalog.datasets.models import Dataset
+from catalog.datasets.models import Dataset, Version
 from catalog.datasets.policies import can_edit, check_can_see_inside
 from catalog.datasets.selectors import datasets_of, latest_ready
 from catalog.ledger.selectors import balance
@@ -17,7 +17,10 @@ from catalog.people.pages import actor, private
 from catalog.people.policies import check_has_role
 from catalog.people.roles import Role
 from catalog.publishing.way import waiting_for, way
-from catalog.releases.selectors import runs_of
+from catalog.releases.assessed import assessment_of, standing_out
+from catalog.releases.assessed.seen import seen_of
+from catalog.releases.compared import pictured
+from catalog.releases.selectors import newest_assessed, runs_of
 from catalog.releases.templates import offers
 
 FEW = 10
@@ -47,10 +50,21 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponseBase:
 def _inside(dataset: Dataset) -> dict[str, Any]:
     versions = list(dataset.versions.order_by("-number")[:FEW])
     ready = latest_ready(dataset)
+    made = offers(dataset, ready) if ready else []
     return {
         "dataset": dataset, "way": way(dataset), "versions": versions, "newest": versions[0] if versions else None, "ready": ready,
         "columns": column_forms(ready), "hierarchies": dataset.hierarchy_files.order_by("name"), "upload_form": UploadForm(),
-        "offers": offers(dataset, ready) if ready else [], "runs": runs_of(dataset)[:FEW],
+        "offers": made, "runs": runs_of(dataset)[:FEW],
         "reviews": dataset.reviews.order_by("-id")[:FEW], "publications": dataset.publications.order_by("-number")[:FEW],
         "budget": balance(dataset.population) if dataset.population else None,
+        "comparable": any(offer.fits and offer.slug == "k-anonymous" for offer in made), **_measured(ready),
     }  # fmt: skip
+
+
+def _measured(version: Version | None) -> dict[str, Any]:
+    """What runs and comparisons of the version tell before the next one: what makes people stand out, and the newest comparison."""
+    if version is None:
+        return {}
+    run, newest = newest_assessed(version), version.comparisons.select_related("dataset").order_by("-id").first()
+    found = (assessment_of(run.report) or {})["risk"].get("standing_out") if run else None
+    return {"standing_out": seen_of(standing_out(found)), "standing_out_run": run.pk if run else None, **pictured(newest)}

@@ -109,6 +109,8 @@ WORDS: Final[dict[str, Any]] = {
     "persons": gettext_lazy("people"),
     "rows": gettext_lazy("rows"),
     "sum": gettext_lazy("sum"),
+    "mean": gettext_lazy("mean"),
+    "variance": gettext_lazy("variance"),
     # stages of a run
     "unsealing": gettext_lazy("opening the vault"),
     "reading": gettext_lazy("reading"),
@@ -224,6 +226,14 @@ FLAGS: Final = {
     "pseudonyms": gettext_lazy("Pseudonyms are published. Their key was made for this run and thrown away, so that nobody can turn them back. Columns: %(figure)s."),
     "lasting_pseudonyms": gettext_lazy("Pseudonyms are published that are the same in every release of this dataset: people can be followed from one to the next, and what each release hides may show when they are joined. The steward's reason: %(figure)s"),
     "linked_rows": gettext_lazy("Equal values of a column put rows of one person together, although the person key is gone. Share of rows: %(figure)s."),
+    "not_assessed": gettext_lazy("The risk of this file was not measured: no attack was tried on it, and nothing here says what it gives away."),
+    "person_key_published": gettext_lazy("The file still holds the person key: every row says whose it is."),
+    "attack_succeeds": gettext_lazy("An attack succeeds more often than it would without the release. What the release adds: %(figure)s."),
+    "shared_secret": gettext_lazy("Some people are in a group that shares one sensitive value, so finding the group tells it. Share of people: %(figure)s."),
+    "rows_pinned": gettext_lazy("Whoever knows the method can undo it for some rows, with no other knowledge (combinatorial refinement). Share of rows: %(figure)s."),
+    "secret_refined": gettext_lazy("Whoever knows the method learns a sensitive value for certain, of people of whom the file alone does not tell it. Share of people: %(figure)s."),
+    "minimality_learns": gettext_lazy("Knowing that no finer scheme would have done tells something certain of some groups (minimality). Groups: %(figure)s."),
+    "few_points_suffice": gettext_lazy("If somebody's rows could be told to be one person's, four of their own points would single them out. Share of people: %(figure)s."),
     "about_persons": gettext_lazy("The table looks like one row per person, and a scan protects nobody."),
     "large_epsilon": gettext_lazy("A large ε: the promise is weak. ε: %(figure)s."),
 }

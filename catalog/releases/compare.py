@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anonymize import recipe as recipes
+from anonymize.frontier import frontier
 from catalog.releases.jobs import Progress, engine_in, execute, finish, hierarchies_of, sweep_jobs, table_of
 from catalog.releases.kinds import COMPARISONS
 from catalog.releases.models import Comparison
@@ -19,10 +20,8 @@ def execute_comparison(comparison_id: int) -> None:
 
 def _work(comparison: Comparison, folder: Path) -> None:
     recipe, typed, asked = recipes.parse(comparison.recipe), table_of(comparison, folder), comparison.settings
-    from anonymize import frontier
-
     with engine_in(folder) as engine:
-        result = frontier.frontier(
+        result = frontier(
             recipe, typed, ks=asked["ks"], ls=asked["ls"], methods=asked["methods"], folder=hierarchies_of(comparison, folder),
             scratch=folder, engine=engine, progress=Progress(comparison),
         )  # fmt: skip

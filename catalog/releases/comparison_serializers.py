@@ -6,10 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from anonymize.frontier.candidates import METHODS
 from catalog.api.documented import LARGEST_ID, FailureView
 from catalog.api.fields import Document, Whole
 from catalog.api.serializers import StrictSerializer
-from catalog.releases.comparisons import LARGEST, METHODS, MOST_POINTS
+from catalog.releases.comparisons import LARGEST, MOST_POINTS, USUAL_METHODS
 from catalog.releases.models import Comparison
 from catalog.releases.serializers import RunVersionSerializer
 from catalog.releases.states import COMPARISON
@@ -22,11 +23,11 @@ class SettingsSerializer(StrictSerializer):
         child=Whole(min_value=2, max_value=LARGEST), min_length=1, max_length=MOST_POINTS, help_text="People in every class, at least."
     )
     ls = serializers.ListField(
-        child=Whole(min_value=1, max_value=LARGEST), min_length=1, max_length=MOST_POINTS, default=[1],
-        help_text="Different values of each sensitive column in every class, at least; 1 asks for nothing.",
+        child=Whole(min_value=1, max_value=LARGEST), max_length=MOST_POINTS, default=[],
+        help_text="Different values of each sensitive column in every class, at least; 1 asks for none. Left empty: as the recipe asks.",
     )  # fmt: skip
     methods = serializers.ListField(
-        child=serializers.ChoiceField(choices=METHODS), min_length=1, max_length=len(METHODS), default=["full_domain", "local_recoding"],
+        child=serializers.ChoiceField(choices=METHODS), min_length=1, max_length=len(METHODS), default=list(USUAL_METHODS),
         help_text="fixed only where the recipe gives levels.",
     )  # fmt: skip
 

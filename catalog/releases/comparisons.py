@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from anonymize.errors import Problem
+from anonymize.frontier.candidates import METHODS
 from anonymize.recipe import KAnonymity, Recipe, Role
 from catalog.audit.errors import Conflict, Invalid, TooMany
 from catalog.datasets.models import Dataset, Version
@@ -18,7 +19,7 @@ from catalog.releases.models import Comparison
 from catalog.releases.policies import check_can_run
 from catalog.releases.services import announce, fit, noted, read_recipe, ready_version
 
-METHODS: Final = ("full_domain", "local_recoding", "fixed")
+USUAL_METHODS: Final = ("full_domain", "local_recoding")
 MOST_POINTS: Final = 24
 """Combinations in one comparison: each is a search of its own over the whole table."""
 LARGEST: Final = 1_000_000
@@ -29,10 +30,12 @@ DAY: Final = timedelta(days=1)
 
 
 def request_comparison(
-    *, by: User, dataset: Dataset, document: Any, ks: Sequence[int], ls: Sequence[int] = (1,),
-    methods: Sequence[str] = ("full_domain", "local_recoding"), version: Version | None = None,
+    *, by: User, dataset: Dataset, document: Any, ks: Sequence[int], ls: Sequence[int] = (),
+    methods: Sequence[str] = USUAL_METHODS, version: Version | None = None,
 ) -> Comparison:  # fmt: skip
-    """Queue a comparison of every k with every l and every method, all else as in the recipe. l = 1 asks for no diversity.
+    """Queue a comparison of every k with every l and every method, all else as in the recipe.
+
+    ``ls``: distinct l-diversity of every sensitive column, 1 for none; left empty, the recipe's own models stand.
 
     Raises:
         NotAllowed, Conflict: not a steward of it, no version is ready, or a comparison of this dataset is open.
@@ -56,32 +59,25 @@ def request_comparison(
 
 
 def _check(recipe: Recipe, ks: Sequence[int], ls: Sequence[int], methods: Sequence[str]) -> None:
-    stage = recipe.final
-    if not isinstance(stage, KAnonymity):
+    if not isinstance(recipe.final, KAnonymity):
         message = "Only a recipe for rows (k_anonymity) has settings that can be compared."
         raise Invalid(message, problems=(Problem("not_microdata", message, pointer="/recipe"),))
-    problems = [*_value_problems("ks", ks, least=2), *_value_problems("ls", ls, least=1), *_method_problems(stage, methods)]
-    if not 1 <= len(ks) * len(ls) * len(methods) <= MOST_POINTS:
-        problems.append(Problem("too_many", f"ks, ls and methods make at most {MOST_POINTS} combinations together", pointer="/ks"))
-    if any(value > 1 for value in ls) and not recipe.with_role(Role.SENSITIVE):
+    problems = [*_value_problems("ks", ks, least=2), *_value_problems("ls", ls, least=1)]
+    if not methods or len(set(methods)) != len(methods) or not set(methods) <= set(METHODS):
+        problems.append(Problem("values", f"methods are one or more of {', '.join(METHODS)}", pointer="/methods"))
+    if not 1 <= len(ks) * max(len(ls), 1) * len(methods) <= MOST_POINTS:
+        problems.append(Problem("too_many", f"ks, ls and methods make one to {MOST_POINTS} combinations together", pointer="/ks"))
+    if ls and not recipe.with_role(Role.SENSITIVE):
         problems.append(Problem("no_sensitive", "l speaks of sensitive columns, and the recipe names none", pointer="/ls"))
     if problems:
-        raise Invalid(f"These settings cannot be compared: {problems[0].message}", problems=tuple(problems))
+        raise Invalid(f"These settings cannot be compared: {problems[0].message}.", problems=tuple(problems))
 
 
 def _value_problems(name: str, values: Sequence[int], *, least: int) -> list[Problem]:
-    if not values or len(set(values)) != len(values):
-        return [Problem("values", f"{name} are one or more different numbers", pointer=f"/{name}")]
+    if len(set(values)) != len(values):
+        return [Problem("values", f"{name} are different numbers", pointer=f"/{name}")]
     if not all(least <= value <= LARGEST for value in values):
         return [Problem("values", f"{name} lie between {least} and {LARGEST}", pointer=f"/{name}")]
-    return []
-
-
-def _method_problems(stage: KAnonymity, methods: Sequence[str]) -> list[Problem]:
-    if not methods or len(set(methods)) != len(methods) or not set(methods) <= set(METHODS):
-        return [Problem("values", f"methods are one or more of {', '.join(METHODS)}", pointer="/methods")]
-    if "fixed" in methods and stage.levels is None:
-        return [Problem("no_levels", "the method fixed needs the levels that the recipe gives, and it gives none", pointer="/methods")]
     return []
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from catalog.datasets.models import Dataset
+from catalog.datasets.models import Dataset, Version
+from catalog.releases.assessed import assessment_of
 from catalog.releases.models import Comparison, Run
+from catalog.releases.states import ASSESSED
 
 
 def runs_of(dataset: Dataset) -> QuerySet[Run]:
@@ -14,3 +16,9 @@ def runs_of(dataset: Dataset) -> QuerySet[Run]:
 
 def comparisons_of(dataset: Dataset) -> QuerySet[Comparison]:
     return dataset.comparisons.select_related("version", "requested_by", "dataset").order_by("-id")
+
+
+def newest_assessed(version: Version) -> Run | None:
+    """The newest run of the version whose report says what was measured of its risk."""
+    runs = version.runs.filter(state=ASSESSED).defer("sample").order_by("-id")[:20]
+    return next((run for run in runs if assessment_of(run.report) is not None), None)

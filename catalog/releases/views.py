@@ -11,18 +11,25 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from anonymize.frontier.candidates import METHODS
 from catalog.audit.errors import PlatformError
 from catalog.datasets.models import Dataset
 from catalog.datasets.selectors import latest_ready
 from catalog.ledger.selectors import balance
 from catalog.people.pages import actor, private, shown, status_of
 from catalog.releases import services
+from catalog.releases.assessed.seen import measured
+from catalog.releases.compared import recipe_of
+from catalog.releases.comparisons import USUAL_METHODS
 from catalog.releases.figures import before_after, errors_of
-from catalog.releases.models import Run
+from catalog.releases.kinds import kind_of
+from catalog.releases.models import Job, Run
 from catalog.releases.policies import can_cancel, check_can_run, check_can_see
+from catalog.releases.selectors import comparisons_of
 from catalog.releases.states import RUN
 from catalog.releases.templates import offers
 
+FEW = 5
 STOP_POLLING = 286  # htmx: swap, and do not ask again
 
 
@@ -32,6 +39,20 @@ class RecipeForm(forms.Form):
     recipe = forms.CharField(max_length=1_000_000, widget=forms.Textarea, label=gettext_lazy("Recipe (JSON)"))
 
 
+class SettingsForm(forms.Form):
+    """What to compare: numbers as people write them, separated by anything."""
+
+    ks = forms.CharField(max_length=200, initial="3, 5, 10, 20", label=gettext_lazy("k: people in every group, at least"))
+    ls = forms.CharField(
+        max_length=200, required=False, label=gettext_lazy("l: different sensitive values in every group, at least"),
+        help_text=gettext_lazy("1 asks for none; left empty, it is as in the recipe."),
+    )  # fmt: skip
+    methods = forms.MultipleChoiceField(
+        choices=[(method, method) for method in METHODS], initial=list(USUAL_METHODS),
+        widget=forms.CheckboxSelectMultiple, label=gettext_lazy("Methods"),
+    )  # fmt: skip
+
+
 @private
 @require_http_methods(["GET", "POST"])
 def recipe(request: HttpRequest, slug: str) -> HttpResponseBase:
@@ -39,34 +60,47 @@ def recipe(request: HttpRequest, slug: str) -> HttpResponseBase:
     dataset = get_object_or_404(Dataset.objects.select_related("organisation", "population"), slug=slug)
     check_can_run(actor(request), dataset)
     if request.method == "GET":
-        return _editor(request, dataset, _template(request, dataset))
+        return editor(request, dataset, _begun(request, dataset))
     text = request.POST.get("recipe", "")
     try:
         run = services.request_run(by=actor(request), dataset=dataset, document=text)
     except PlatformError as error:
-        return _editor(request, dataset, text, error)
+        return editor(request, dataset, text, error)
     return redirect("run", run_id=run.pk)
 
 
-def _template(request: HttpRequest, dataset: Dataset) -> str:
-    """The recipe of an earlier run, or of an offer, to begin with."""
-    asked = request.GET.get("run", "")
-    earlier = dataset.runs.filter(pk=int(asked)).first() if asked.isdecimal() and len(asked) < 19 else None
+def _begun(request: HttpRequest, dataset: Dataset) -> str:
+    """The recipe of an earlier run, of a setting that was compared, or of an offer, to begin with."""
+    run, comparison, point = (_number(request.GET.get(name, "")) for name in ("run", "comparison", "point"))
+    earlier = dataset.runs.filter(pk=run).first()
     if earlier is not None:
         return _pretty(earlier.recipe)
+    compared = dataset.comparisons.filter(pk=comparison).first()
+    if compared is not None:
+        return _pretty(recipe_of(compared, point) or compared.recipe)
     made = offers(dataset, latest_ready(dataset))
     chosen = next((offer for offer in made if offer.fits and offer.slug == request.GET.get("offer")), None)
     return _pretty(chosen.recipe) if chosen else ""
+
+
+def _number(text: str) -> int:
+    """-1, which is nobody's number, for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1
 
 
 def _pretty(document: Any) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 
-def _editor(request: HttpRequest, dataset: Dataset, text: str, error: PlatformError | None = None) -> HttpResponseBase:
+def editor(
+    request: HttpRequest, dataset: Dataset, text: str, error: PlatformError | None = None, settings: forms.Form | None = None
+) -> HttpResponseBase:
+    """The page on which a recipe is written, run, or compared with others."""
+    ready = latest_ready(dataset)
     context = {
         "dataset": dataset, "form": RecipeForm(initial={"recipe": text}), "problem": shown(error) if error else None,
-        "budget": balance(dataset.population) if dataset.population else None, "ready": latest_ready(dataset), "room": "steward",
+        "budget": balance(dataset.population) if dataset.population else None, "ready": ready, "room": "steward",
+        "settings": settings or SettingsForm(), "compared": comparisons_of(dataset).filter(version=ready)[:FEW] if ready else [],
     }  # fmt: skip
     return render(request, "releases/recipe.html", context, status=status_of(error) if error else 200)
 
@@ -87,18 +121,30 @@ def run(request: HttpRequest, run_id: int) -> HttpResponseBase:
         "run": found, "open": found.state in RUN.open_states, "figures": before_after(found.report), "errors": errors_of(found.report),
         "may_cancel": can_cancel(me, found), "may_run": found.dataset.organisation_id == me.organisation_id,
         "reviews": found.reviews.order_by("-id"), "stage": found.recipe["stages"][-1], "room": "steward",
+        **measured(found.report, draw="draw" in request.GET),
     }  # fmt: skip
     return render(request, "releases/run.html", context)
 
 
 @private
 @require_GET
+def drawn(request: HttpRequest, run_id: int) -> HttpResponseBase:
+    """What was measured of a run, once its pictures are drawn: asked for by a page that went out without them."""
+    found = _run(request, run_id)
+    return render(request, "releases/_measured.html", {"run": found, **measured(found.report, draw=True)})
+
+
+@private
+@require_GET
 def progress(request: HttpRequest, run_id: int) -> HttpResponseBase:
     """The moving part of a run's page; when the run has ended, the whole page is asked for again."""
-    found = _run(request, run_id)
-    if found.state in RUN.open_states:
-        return render(request, "releases/_progress.html", {"run": found})
-    response = render(request, "releases/_progress.html", {"run": found}, status=STOP_POLLING)
+    return progress_of(request, _run(request, run_id))
+
+
+def progress_of(request: HttpRequest, job: Job) -> HttpResponseBase:
+    if job.state in kind_of(job).table.open_states:
+        return render(request, "releases/_progress.html", {"job": job})
+    response = render(request, "releases/_progress.html", {"job": job}, status=STOP_POLLING)
     response["HX-Refresh"] = "true"
     return response
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,6 +11,8 @@ from catalog.audit.models import TrailEntry
 from catalog.people.models import OfficerMandate, User
 from catalog.people.policies import has_role
 from catalog.people.roles import Role
+from catalog.review.flag import Flag
+from catalog.review.measured_flags import measured_flags
 from catalog.review.models import Decision, Review
 from catalog.review.states import APPROVED, WAITING
 
@@ -55,15 +56,6 @@ def approval(review: Review) -> Decision | None:
     return review.decisions.filter(verdict="approve").select_related("decided_by").first()
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """Something an officer should look at first: its word and the figure behind it. ``stop`` or ``warning``."""
-
-    level: str
-    code: str
-    figure: str = ""
-
-
 def red_flags(review: Review) -> list[Flag]:
     """What speaks against a release, most serious first. An empty list is no advice to approve."""
     run, dataset = review.run, review.dataset
@@ -86,11 +78,12 @@ def red_flags(review: Review) -> list[Flag]:
         flags += _linked_flags(run.report or {})
         if run.recipe["stages"][-1].get("method") == "local_recoding":
             flags.append(Flag("warning", "local_recoding"))
+        flags += measured_flags(run.report or {})
     if family == "none" and (run.report or {}).get("internal", {}).get("about_persons"):
         flags.append(Flag("stop", "about_persons"))
     if family == "differential_privacy" and float(guarantee.get("epsilon", "0")) > 2:
         flags.append(Flag("warning", "large_epsilon", guarantee["epsilon"]))
-    return flags
+    return sorted(flags, key=lambda flag: flag.level != "stop")
 
 
 def _pseudonym_flags(recipe: dict[str, Any]) -> list[Flag]:

@@ -17,8 +17,10 @@ from catalog.ledger.selectors import balance
 from catalog.people.pages import actor, private, shown, status_of
 from catalog.people.policies import check_has_role
 from catalog.people.roles import OFFICERS
+from catalog.releases.assessed.seen import measured
 from catalog.releases.figures import before_after, errors_of
 from catalog.releases.models import Run
+from catalog.releases.states import DONE
 from catalog.review import selectors, services
 from catalog.review.models import Review, Verdict
 from catalog.review.policies import check_can_decide, check_can_look, check_can_withdraw
@@ -77,6 +79,8 @@ def _page(request: HttpRequest, review: Review, form: DecisionForm | None = None
         "contract": getattr(review.dataset, "contract", None), "earlier": selectors.earlier_releases(review)[:20],
         "record": selectors.record_so_far(review), "decisions": review.decisions.select_related("decided_by"),
         "why_not": _may(check_can_decide, me, review), "may_withdraw": not _may(check_can_withdraw, me, review),
+        "comparisons": review.run.version.comparisons.filter(state=DONE).order_by("id")[:10],
+        **measured(report, draw="draw" in request.GET),
         "form": form or DecisionForm(), "reasons": services.REASON_CODES.items(), "problem": shown(error) if error else None, "room": "reviews",
     }  # fmt: skip
     return render(request, "review/review.html", context, status=status_of(error) if error else 200)

@@ -5,7 +5,6 @@ The figures are exact and about the input: for people who may see the internal h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -44,7 +43,3 @@ def standing_out(found: Any) -> tuple[Shown, ...]:
 def _there(*shown: Shown | None) -> tuple[Shown, ...]:
     return tuple(one for one in shown if one is not None)
 
-
-def drawn_of(parts: Sequence[Part]) -> list[Shown]:
-    """Everything that has a picture."""
-    return [one for part in parts for one in part.shown if one.asked is not None]

@@ -73,7 +73,7 @@ def method(assessment: Any) -> Shown | None:
         "method", title,
         _("Who knows how the groups were made may narrow them down without knowing anything else (combinatorial refinement, minimality). The share of rows, or of people, of whom that is true."),
         (_("What can be concluded"), _("Share (95 %)")), (*((label, between(rate)) for label, rate in rated), *_minimal(minimal)),
-        tracks("method", title, rows) if rows else None, note=_minimality(found, minimal),
+        tracks("method", title, rows) if any(row["b"] for row in rows) else None, note=_minimality(found, minimal),
     )  # fmt: skip
 
 
