@@ -20,28 +20,31 @@ monotone only when nothing may be suppressed and no person is in two combination
 rules out all below it. (So it is where a model speaks of everybody in a population: it lets nothing be suppressed.) With a suppression limit they are not (a bad class may spoil a good one, and may be suppressed
 once it is apart), so a node at which they fail says nothing about finer ones and nothing is pruned by it.
 
-The search evaluates the coarsest node that may still beat the best one, bounds everything below it, and ends when no
-node is left. It looks at the nodes in an order that depends on the table's counts alone: same input, same answer.
+The search first counts the nodes of least penalty for the bits they keep (:mod:`anonymize.microdata.information`), then
+their neighbours, and so has a good node early; then it closes one open node after the other, by counting it or a coarser
+one that breaks the limit, and ends when none is left. It looks at the nodes in an order that depends on the table's
+counts alone: same input, same answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from anonymize.errors import PrivacyNotMet, RecipeError
+from anonymize.microdata.bounds import Bounds
 from anonymize.microdata.classes import Classes, Combinations, Grouping
+from anonymize.microdata.information import UNIT, Information, Witnesses, near
 from anonymize.microdata.judge import Judge, Rules
-from anonymize.microdata.lattice import Booleans, CodedLadder, Floats, Integers, Node
-from anonymize.microdata.losses import UNKNOWN, Measure, measure_of
+from anonymize.microdata.lattice import Booleans, CodedLadder, Node
+from anonymize.microdata.losses import UNKNOWN, measure_of
 from anonymize.microdata.population_models import PopulationRules
 from anonymize.recipe import Loss
 
-MAX_NODES = 8_000_000  # larger lattices are not laid out in memory: the greedy walk alone, and it says so
-WORK = 2_000_000_000  # combinations looked at, all evaluations together: about two minutes; counted, so deterministic
-CHUNK = 4096
+MAX_NODES = 8_000_000  # larger lattices are not laid out in memory: guesses and their neighbours alone, and it says so
+WORK = 10_000_000_000  # combinations looked at, all nodes together: below two minutes; counted, so deterministic
 
 Progress = Callable[[float], None]
 
@@ -98,7 +101,8 @@ def search(
         raise PrivacyNotMet(f"k = {k} asks for more persons than the table holds")
     lattice = Search(table, ladders, Judge(k, tuple(rules), tuple(populations)), max_suppressed_rows, work, loss)
     lattice.lay_out()
-    lattice.walk_down()
+    lattice.guess()
+    lattice.climb()
     proven = lattice.exhaust(progress)
     if lattice.best is None:
         also = "" if lattice.judge.plain else " that hold the other models"
@@ -133,112 +137,88 @@ class Search:
         self.nodes = _product(self.shape)
         self.loss = measure_of(loss, self.grouping, judge.k, max_suppressed_rows)
         self.best: Outcome | None = None
-        self.evaluated = 0
+        self.counted: dict[Node, Outcome | None] = {}
+        self.hopeless: list[Node] = []  # and all that is finer than one of them
         self.work_left = work
-        self.open: _Open | None = None
+        self.bounds: Bounds | None = None
+
+    @property
+    def evaluated(self) -> int:
+        """How many nodes were counted."""
+        return len(self.counted)
 
     def lay_out(self) -> None:
         """A lower bound for every node, where they are few enough to be held in memory."""
         if self.nodes <= MAX_NODES:
-            self.open = _Open(self.loss, self.shape)
+            self.bounds = Bounds(self.loss, self.shape)
 
     def evaluate(self, node: Node) -> Outcome | None:
         """Count the classes of a node; remember it if it is the best so far. ``None``: it breaks the limit."""
-        self.evaluated += 1
+        self.counted[node] = None
         self.work_left -= len(self.table) + len(self.table.visitor) + 8 * self.judge.effort + 5000
         classes = self.grouping.classes(node)
         lasting = failing(classes, self.judge, absorbing_only=True)
         bad = lasting if self.judge.absorbing else lasting | failing(classes, self.judge)
-        rows = self._rows(bad[classes.of])
+        rows = int(classes.rows[bad].sum())
         kept = self._enough_left(rows) and not (self.judge.complete and bad[classes.of].any())
-        hopeless = not self._enough_left(self._rows(lasting[classes.of])) or (self.one_fails_all_below and not kept)
+        hopeless = not self._enough_left(int(classes.rows[lasting].sum())) or (self.one_fails_all_below and not kept)
+        if hopeless:
+            self.hopeless.append(node)
         weight = UNKNOWN if hopeless and self.loss.adds else self.loss.weigh(node, classes, bad, lasting)
-        if self.open is not None:
-            self.open.bound(node, np.inf if hopeless else weight.below, weight.above)
+        if self.bounds is not None:
+            self.bounds.bound(node, np.inf if hopeless else weight.below, weight.above)
         if not kept:
             return None
         outcome = Outcome(round(weight.loss, self.loss.digits) + 0.0, node, rows)
+        self.counted[node] = outcome
         self.best = outcome if self.best is None else min(self.best, outcome)
         return outcome
-
-    def _rows(self, gone: Booleans) -> int:
-        """``gone``: (combination,)."""
-        return int(self.table.rows[gone].sum())
 
     def _enough_left(self, gone: int) -> bool:
         return gone <= self.limit and gone < self.table.total_rows
 
-    def walk_down(self) -> None:
-        """Greedy: from ``*`` everywhere, step to the best finer neighbour while one keeps the promise."""
-        here: Node | None = self.top
-        self.evaluate(self.top)
-        while here is not None and self.work_left > 0:
-            steps = [outcome for node in self._finer(here) if (outcome := self.evaluate(node)) is not None]
-            here = min(steps).node if steps else None
+    def guess(self) -> None:
+        """From ``*`` everywhere: halve the range of bits in which the least penalised nodes turn from kept to broken."""
+        if self.evaluate(self.top) is None:
+            return
+        information = Information(self.grouping)
+        low, high = 0.0, information.most
+        while high - low > 1 / UNIT and self.work_left > 0:
+            bits = (low + high) / 2
+            node = information.cheapest(bits)
+            outcome = self.counted[node] if node in self.counted else self.evaluate(node)
+            low, high = (low, bits) if outcome is None else (bits, high)
 
-    def _finer(self, node: Node) -> Iterator[Node]:
-        for column, level in enumerate(node):
-            finer = (*node[:column], level - 1, *node[column + 1 :])
-            if level > 0 and (self.best is None or self.loss.floor(finer) < self.best.loss):
-                yield finer
+    def climb(self) -> None:
+        """Count what is near the best node, until nothing near it is better."""
+        before = None
+        while self.best is not None and self.best is not before:
+            before = self.best
+            for node in near(before.node, self.top):
+                if self._may_be_better(node) and self.work_left > 0:
+                    self.evaluate(node)
+
+    def _may_be_better(self, node: Node) -> bool:
+        if self.bounds is not None:
+            return self.bounds.is_open(node, self.best)
+        finer = np.array(self.hopeless, dtype=np.int16).reshape(-1, len(node)) >= np.array(node)
+        return node not in self.counted and not finer.all(axis=1).any() and (self.best is None or self.loss.floor(node) < self.best.loss)
 
     def exhaust(self, progress: Progress) -> bool:
-        """Evaluate until no open node can be better. True when that was reached: the best is the optimum."""
-        if self.open is None:
+        """Count until no open node can be better. True when that was reached: the best is the optimum."""
+        if self.bounds is None:
             return False
-        while (node := self.open.next(self.best)) is not None:
-            if not self.work_left > 0:
-                return False
-            self.evaluate(node)
-            progress(self.open.passed)
+        witnesses = Witnesses(Information(self.grouping), self.bounds, self.best)
+        while (node := self.bounds.next(self.best)) is not None:
+            for witness in witnesses.of(node, self.best):
+                if not self.work_left > 0:
+                    return False
+                self.evaluate(witness)
+                witnesses.learn(witness)
+                if not self.bounds.is_open(node, self.best):
+                    break
+            progress(self.bounds.passed)
         return True
-
-
-class _Open:
-    """A lower bound of the loss of every node of the lattice, and a pointer down the nodes by falling floor.
-
-    Bounds only rise and the best only falls, so a node that was passed never has to be looked at again.
-    """
-
-    def __init__(self, loss: Measure, shape: tuple[int, ...]) -> None:
-        self.shape, self.tie, self.adds = shape, loss.tie, loss.adds
-        self.floor = loss.floors(shape)
-        self.bounds = self.floor.copy()
-        self.seen = np.zeros(self.floor.size, dtype=bool)
-        self.order = np.argsort(-self.floor, axis=None, kind="stable")
-        self.pointer = 0
-
-    @property
-    def passed(self) -> float:
-        """Share of the lattice that is settled."""
-        return self.pointer / len(self.order)
-
-    def bound(self, node: Node, finer: float, coarser: float) -> None:
-        """``node`` was evaluated: a lower bound (beside the floor, where the loss adds) at or below it, and one above."""
-        below = tuple(slice(0, level + 1) for level in node)
-        self.bounds[below] = np.maximum(self.bounds[below], self.floor[below] + finer if self.adds else finer)
-        if coarser > 0:
-            above = tuple(slice(level, None) for level in node)
-            self.bounds[above] = np.maximum(self.bounds[above], coarser)
-        self.seen[np.ravel_multi_index(node, self.shape)] = True
-
-    def next(self, best: Outcome | None) -> Node | None:
-        """The open node of the highest floor: whatever it shows holds for the most nodes below it."""
-        bounds = self.bounds.reshape(-1)
-        while self.pointer < len(self.order):
-            chunk = self.order[self.pointer : self.pointer + CHUNK]
-            may_win = np.flatnonzero(~self.seen[chunk] & self._may_win(chunk, bounds[chunk], best))
-            if len(may_win):
-                self.pointer += int(may_win[0])
-                return tuple(int(level) for level in np.unravel_index(self.order[self.pointer], self.shape))
-            self.pointer += len(chunk)
-        return None
-
-    def _may_win(self, chunk: Integers, bounds: Floats, best: Outcome | None) -> Booleans:
-        if best is None:
-            return np.isfinite(bounds)
-        smaller_levels = chunk < np.ravel_multi_index(best.node, self.shape)
-        return (bounds < best.loss - self.tie) | ((bounds <= best.loss + self.tie) & smaller_levels)
 
 
 def _product(shape: tuple[int, ...]) -> int:

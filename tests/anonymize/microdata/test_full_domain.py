@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from anonymize.columns.hierarchies import build
 from anonymize.errors import PrivacyNotMet, RecipeError
 from anonymize.microdata import classes, full_domain
+from anonymize.microdata.bounds import Bounds
 from anonymize.microdata.classes import Combinations, Grouping, from_incidence, of_single_rows
 from anonymize.microdata.full_domain import search
 from anonymize.microdata.lattice import CodedLadder, code
@@ -207,13 +208,13 @@ def suppress_before_counting(patch: pytest.MonkeyPatch) -> None:
 
 def bound_by_a_finer_node(patch: pytest.MonkeyPatch) -> None:
     """Prune upwards instead of downwards."""
-    right = full_domain._Open.bound
+    right = Bounds.bound
 
-    def upwards(self: full_domain._Open, node: tuple[int, ...], finer: float, coarser: float) -> None:
+    def upwards(self: Bounds, node: tuple[int, ...], finer: float, coarser: float) -> None:
         right(self, node, finer, coarser)
-        self.bounds[tuple(slice(level, None) for level in node)] = np.inf
+        self.lower[tuple(slice(level, None) for level in node)] = np.inf
 
-    patch.setattr(full_domain._Open, "bound", upwards)
+    patch.setattr(Bounds, "bound", upwards)
 
 
 FAULTS = [off_by_one, rows_for_persons, persons_added_up_when_classes_merge, suppress_before_counting, bound_by_a_finer_node]
