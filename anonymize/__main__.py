@@ -1,4 +1,4 @@
-"""``python -m anonymize profile FILE``, ``python -m anonymize run RECIPE.json --input FILE --output DIR`` and
+"""``python -m anonymize profile FILE``, ``python -m anonymize run RECIPE.json --input FILE --output DIR`` ``python -m anonymize frontier RECIPE.json --input FILE --output DIR [--k 2,5,10] [--l 2,3] [--methods full_domain,local_recoding]`` and
 ``python -m anonymize assess ORIGINAL RELEASE --recipe RECIPE.json [--holdout FILE] [--sample-fraction 0.1]``.
 
 Exit status: 0 done; 2 the recipe or the input cannot be used, with one clear line; 3 the privacy asked for cannot be
@@ -21,7 +21,7 @@ from anonymize.errors import AnonymizeError, InputError, RecipeError
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        command = {"profile": _profile, "run": _run, "assess": _assess, "schema": _schema}[options.command]
+        command = {"profile": _profile, "run": _run, "frontier": _frontier, "assess": _assess, "schema": _schema}[options.command]
         command(options)
     except AnonymizeError as error:
         print(f"anonymize: {error.message}", file=sys.stderr)
@@ -43,6 +43,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--input", type=Path, required=True)
     run.add_argument("--output", type=Path, required=True)
     run.add_argument("--key-file", type=Path, help="32 or more random bytes: the key of pseudonyms that are the same in every release of the dataset")
+    choose = commands.add_parser("frontier", help="risk against usefulness for several k, l and methods: a table and a picture to choose by; exact figures")
+    choose.add_argument("recipe", type=Path)
+    choose.add_argument("--input", type=Path, required=True)
+    choose.add_argument("--output", type=Path, required=True)
+    choose.add_argument("--k", default="2,5,10,20", help="values of k, with commas between")
+    choose.add_argument("--l", default="", help="values of distinct l-diversity for every sensitive column; 1 asks nothing; default: what the recipe asks")
+    choose.add_argument("--methods", default="full_domain,local_recoding", help="full_domain, local_recoding, fixed (with the recipe's levels)")
     assess = commands.add_parser("assess", help="what a release gives away and is still good for, against its original; exact figures, for the officer")
     assess.add_argument("original", type=Path)
     assess.add_argument("release", type=Path)
@@ -100,6 +107,36 @@ def _run(options: argparse.Namespace) -> None:
     (options.output / "report.json").write_text(json.dumps(result.report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (options.output / "report.md").write_text(reports.to_markdown(result.report), encoding="utf-8")
     print(f"{result.rows} rows, SHA-256 {result.sha256}")
+
+
+def _frontier(options: argparse.Namespace) -> None:
+    from anonymize.frontier import frontier, to_markdown
+    from anonymize.pictures import frontier_chart, standalone
+
+    written = {kind: options.output / f"frontier.{kind}" for kind in ("json", "md", "svg")}
+    for path in written.values():
+        path.unlink(missing_ok=True)
+    recipe = _recipe(options.recipe)
+    ks, ls, methods = _numbers("--k", options.k), _numbers("--l", options.l), [part.strip() for part in options.methods.split(",")]
+    with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
+        scratch = Path(name)
+        typed = _load(options.input, scratch)
+        found = frontier(recipe, typed, ks=ks, ls=ls, methods=methods, folder=options.recipe.parent, scratch=scratch)
+    options.output.mkdir(parents=True, exist_ok=True)
+    written["json"].write_text(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    written["md"].write_text(to_markdown(found), encoding="utf-8")
+    picture = frontier_chart(found["points"])
+    if picture:
+        written["svg"].write_text(standalone(picture), encoding="utf-8")
+    met = sum(point["met"] for point in found["points"])
+    print(f"{met} of {len(found['points'])} settings can be had: see {written['md'].name}")
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")] if text.strip() else []
+    except ValueError:
+        raise RecipeError(f"{option} takes whole numbers with commas between, such as 2,5,10") from None
 
 
 def _assess(options: argparse.Namespace) -> None:
