@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 
 from anonymize import utility
 from anonymize.errors import InputError, RecipeError
+from anonymize.microdata.unasked import counted
 from anonymize.recipe import KAnonymity, Recipe, Role
+from anonymize.reports import column_type
 from anonymize.risk import attacks, population
 from anonymize.risk.classes import class_risk
 from anonymize.risk.coding import Coded, Integers, blocks, code_tables, distinct_rows
@@ -103,8 +105,10 @@ class _Assessment:
     ) -> None:  # fmt: skip
         if not after.num_rows <= before.num_rows:
             raise InputError("the release has more rows than the original: it is not a release of it")
-        quasi = recipe.quasi_identifiers
-        others = [name for name in before.column_names if name not in {*quasi, recipe.person_key} and name in after.column_names]
+        quasi = counted(recipe.quasi_identifiers, stage, [field.name for field in before.schema if column_type(field.type) == "text"])
+        self.averaged = [one.column for one in stage.microaggregate]
+        apart = {*quasi, *self.averaged, recipe.person_key}
+        others = [name for name in before.column_names if name not in apart and name in after.column_names]
         self.tables = code_tables(
             before, after, quasi_identifiers=quasi, others=others, folder=folder, holdout=held
         )
@@ -265,6 +269,8 @@ class _Assessment:
         if len(self.persons) != int(self.persons.max(initial=-1)) + 1:
             notes.append("Persons have many rows: classes before are counted in persons, classes after and attacks in rows. "
                          "Unicity after is what it would be if a person's released rows could be told to be one person's.")  # fmt: skip
+        if self.averaged:
+            notes.append(f"Micro-aggregated columns show means, not values, and are left out of all this: {', '.join(self.averaged)}.")
         if self.keyed:
             notes.append("The release still holds the person key: every row says whose it is.")
         if self.fraction == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 import narwhals as nw
@@ -15,20 +15,28 @@ from anonymize.tables.base import Frame, TableEngine
 ROUND_WIDTHS = tuple(Decimal(f"{digit}e{power}") for power in range(10) for digit in (1, 5))  # 1, 5, 10 … 5·10⁹
 
 
+def counted(
+    quasi_identifiers: Mapping[str, Hierarchy | None], stage: KAnonymity, text: Collection[str]
+) -> dict[str, Hierarchy | None]:
+    """Text without a hierarchy gets one from counts; a fixed scheme is left alone, since counts look at the data, and so is
+    one beside a population, of whose other values the data know nothing. ``text``: the columns that hold text.
+    """
+    if stage.method == "fixed" or stage.population_models:
+        return dict(quasi_identifiers)
+    return {
+        column: hierarchy_counts.unasked(stage.k) if hierarchy is None and column in text else hierarchy
+        for column, hierarchy in quasi_identifiers.items()
+    }
+
+
 def with_ladders(
     engine: TableEngine, frame: Frame, quasi_identifiers: Mapping[str, Hierarchy | None], stage: KAnonymity
 ) -> dict[str, Hierarchy | None]:
-    """Text without a hierarchy gets one from counts; a fixed scheme is left alone, since counts look at the data, and so is
-    one beside a population, of whose other values the data know nothing.
-
-    Local recoding splits ordered columns without a hierarchy into intervals of round numbers or calendar periods.
+    """Text gets ladders from counts (:func:`counted`); local recoding splits ordered columns without a hierarchy into
+    intervals of round numbers or calendar periods.
     """
     schema = frame.collect_schema()
-    draw = stage.method != "fixed" and not stage.population_models
-    given = {
-        column: hierarchy_counts.unasked(stage.k) if hierarchy is None and schema[column] == nw.String() and draw else hierarchy
-        for column, hierarchy in quasi_identifiers.items()
-    }
+    given = counted(quasi_identifiers, stage, [column for column in quasi_identifiers if schema[column] == nw.String()])
     if stage.method != "local_recoding":
         return given
     for column in [column for column, hierarchy in given.items() if hierarchy is None]:

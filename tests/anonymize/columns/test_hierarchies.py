@@ -143,6 +143,21 @@ def test_calendar_levels_nest_with_weeks_among_them(values: list[dt.date]) -> No
     levels_nest(build("d", DateHierarchy(), values, None), values)
 
 
+def test_time_stamps_have_hours_and_dates_have_none() -> None:
+    moment = dt.datetime(2024, 5, 1, 7, 59)
+    ladder = build("t", DateHierarchy(dates=("hour", "day", "week", "year")), [moment], None)
+    assert [ladder.labels(level, [moment])[0] for level in range(1, ladder.top)] == ["2024-05-01T07", "2024-05-01", "2024-W18", "2024"]
+    assert DateHierarchy().dates[0] == "day"
+    with pytest.raises(RecipeError, match="hours need a column of time stamps"):
+        build("d", DateHierarchy(dates=("hour", "day")), [dt.date(2024, 5, 1)], None)
+
+
+@QUICK
+@given(values=st.lists(st.datetimes(), min_size=1, unique=True))
+def test_hours_nest_in_days(values: list[dt.datetime]) -> None:
+    levels_nest(build("t", DateHierarchy(dates=("hour", "day", "week", "month")), values, None), values)
+
+
 def test_the_last_week_that_dates_can_hold_has_a_label() -> None:
     assert build("d", DateHierarchy(dates=("week", "year")), [dt.date.max], None).labels(2, [dt.date.max]) == ["9999"]
 
@@ -242,15 +257,21 @@ def test_values_that_the_file_lacks_are_counted_not_named(tmp_path: Path) -> Non
         (f"{SECRET};x;*\nb;y;*\n{SECRET};x;*\n", "line 3 repeats the leaf of line 1"),
         (f"{SECRET};x;p;*\nb;{SECRET};p;*\nc;x;q;*\n", "line 3: its label at level 1"),
         (f"{SECRET};;*\n", "line 1, level 1 is empty"),
+        (f"ok;x;*\n{SECRET};{SECRET}2;p;*\n".replace(";*", ";p;*", 1) + f"a;p;{SECRET}2;*\n", "line 2: a label of it lies above itself"),
+        (f"{SECRET};b;*\nb;{SECRET};*\n", "line 1: a label of it lies above itself"),
         ("", "holds no line"),
         (f'"{SECRET};x\n', "cannot be read"),
         (f"ok;x\n{SECRET}".encode() + b"\xff;x\n", "line 2 is not UTF-8"),
         (";".join("x" * 65), "more than 64 levels"),
     ],
-    ids=["ragged", "duplicate leaf", "does not nest", "empty label", "empty file", "quotes", "encoding", "levels"],
+    ids=["ragged", "duplicate leaf", "does not nest", "empty label", "cycle", "leaves in a cycle", "empty file", "quotes", "encoding", "levels"],
 )
 def test_a_bad_file_is_refused_with_the_line_and_without_the_value(tmp_path: Path, content: str | bytes, said: str) -> None:
     assert said in refusal(tmp_path, content)
+
+
+def test_a_label_may_be_padded_upwards(tmp_path: Path) -> None:
+    assert from_file(tmp_path, "a;a;a;*\nb;a;a;*\n", ["a", "b"]).labels(2, ["b"]) == ["a"]
 
 
 def test_two_spellings_of_one_number_are_one_leaf_twice(tmp_path: Path) -> None:
