@@ -29,7 +29,10 @@ from django.utils.safestring import SafeString, mark_safe
 log = logging.getLogger(__name__)
 DRAWING_SECONDS: Final = 60
 MARKS: Final = "catalog.display.marks"
-CODE: Final = {MARKS: (MARKS, "catalog.display.look", "catalog.display.series", "catalog.display.tracks")}
+CODE: Final = {
+    MARKS: (MARKS, "catalog.display.look", "catalog.display.series", "catalog.display.tracks"),
+    "anonymize.pictures": ("anonymize.pictures.frontier", "anonymize.pictures.labels"),
+}
 """Modules whose sources decide how a picture looks; a module that is not named here stands for itself."""
 
 
