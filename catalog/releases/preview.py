@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from anonymize.aggregates.accounting import Loss
@@ -17,7 +18,10 @@ from catalog.releases.services import family, fit, planned_table, read_recipe, r
 FORECAST = 12
 """Releases like the one asked for: a year of months."""
 
-_SHOWN = ("name", "kind", "unit", "epsilon", "noise", "scale", "half_width")
+MANY = 1000
+"""Values in a cell whose mean is spoken of."""
+
+_SHOWN = ("name", "kind", "unit", "epsilon", "rho", "noise", "scale", "half_width")
 
 
 def preview(*, by: User, dataset: Dataset, document: Any, version: Version | None = None) -> dict[str, Any]:
@@ -61,11 +65,19 @@ def _budget(loss: Loss, dataset: Dataset) -> dict[str, Any] | None:
 
 def _sentences(recipe: Recipe, version: Version, planned: dict[str, Any] | None) -> list[str]:
     if planned is not None:
-        return [f"{m['name']}: in 95 of 100 cells the noise stays within ±{m['half_width']}; the limits per person take away what exceeds them." for m in planned["measures"]]
+        return [_error_sentence(measure) for measure in planned["measures"] if measure["kind"] in ("persons", "rows", "sum", "centred")]
     stage = recipe.final
     if isinstance(stage, KAnonymity):
         return _k_sentences(recipe, stage, version)
     return ["Nothing is changed: the run looks for personal values, and stops if it finds any."]
+
+
+def _error_sentence(measure: dict[str, Any]) -> str:
+    name, half_width = measure["name"], measure["half_width"]
+    if measure["kind"] == "centred":  # the noisy sum that a mean is made of
+        typical = (Decimal(half_width) / MANY).normalize()
+        return f"{name}: a mean or variance is as exact as its cell is large; the mean of {MANY} values is off by about ±{typical:f}."
+    return f"{name}: in 95 of 100 cells the noise stays within ±{half_width}; the limits per person take away what exceeds them."
 
 
 def _k_sentences(recipe: Recipe, stage: KAnonymity, version: Version) -> list[str]:

@@ -87,10 +87,20 @@ class ExpectedSerializer(serializers.Serializer):
     name = serializers.CharField()
     kind = serializers.CharField()
     unit = serializers.CharField()
-    epsilon = serializers.CharField()
+    epsilon = serializers.CharField(allow_null=True, help_text="null where the noise is Gaussian: see rho")
+    rho = serializers.CharField(allow_null=True)
     noise = serializers.CharField()
     scale = serializers.CharField()
     half_width = serializers.CharField()
+
+
+class ForecastSerializer(serializers.Serializer):
+    """What the ledger would hold after so many releases like this one."""
+
+    releases = serializers.IntegerField()
+    epsilon = serializers.CharField(allow_null=True, help_text="null: their δ alone exceeds the cap")
+    cap = serializers.CharField()
+    enough = serializers.BooleanField()
 
 
 class PreviewBudgetSerializer(serializers.Serializer):
@@ -98,6 +108,7 @@ class PreviewBudgetSerializer(serializers.Serializer):
     asked = Document()
     left = Document()
     enough = serializers.BooleanField()
+    forecast = ForecastSerializer()
 
 
 class PreviewSerializer(serializers.Serializer):

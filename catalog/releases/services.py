@@ -121,16 +121,11 @@ def _key_released(name: str, column: recipes.Column, roles: dict[str, str]) -> P
     return Problem("person_key_released", message, pointer=f"/columns/{name}/release_as")
 
 
-def hierarchy_names(recipe: Recipe) -> set[str]:
-    """The hierarchy files that a recipe refers to."""
-    return {c.hierarchy.file for c in recipe.columns.values() if isinstance(c.hierarchy, recipes.FileHierarchy)}
-
-
 def _file_problems(recipe: Recipe, dataset: Dataset) -> list[Problem]:
     known = set(dataset.hierarchy_files.values_list("name", flat=True))
     return [
-        Problem("unknown_hierarchy", f"this dataset has no hierarchy file {name!r}; upload it first", pointer="/columns")
-        for name in sorted(hierarchy_names(recipe) - known)
+        Problem("unknown_hierarchy", f"this dataset has no hierarchy or population file {name!r}; upload it first", pointer="/columns")
+        for name in sorted(recipe.files - known)
     ]
 
 
@@ -163,7 +158,7 @@ def ready_version(dataset: Dataset, version: Version | None = None) -> Version:
 
 def noted(recipe: Recipe, dataset: Dataset, version: Version) -> dict[str, Any]:
     """What a job is asked for with, as fields of it: a worker refuses to go on with anything else."""
-    used = hierarchy_names(recipe)
+    used = recipe.files
     return {
         "dataset": dataset, "version": version, "recipe": json.loads(recipe.to_json()), "recipe_sha256": recipe.sha256(),
         "code_version": code_version(), "hierarchies": dict(dataset.hierarchy_files.filter(name__in=used).values_list("name", "sha256")),

@@ -2,17 +2,29 @@
 
 from celery import shared_task
 
-from catalog.releases import compare, sweeper, work
+from catalog.releases import compare, drawing, sweeper, work
 
 
 @shared_task(name="releases.execute_run")
 def execute_run(run_id: int) -> None:
     work.execute_run(run_id)
+    draw_run.delay(run_id)
 
 
 @shared_task(name="releases.execute_comparison")
 def execute_comparison(comparison_id: int) -> None:
     compare.execute_comparison(comparison_id)
+    draw_comparison.delay(comparison_id)
+
+
+@shared_task(name="releases.draw_run")
+def draw_run(run_id: int) -> None:
+    drawing.draw_run(run_id)
+
+
+@shared_task(name="releases.draw_comparison")
+def draw_comparison(comparison_id: int) -> None:
+    drawing.draw_comparison(comparison_id)
 
 
 @shared_task(name="releases.sweep")

@@ -34,7 +34,7 @@ def _stops(found: dict[str, Any]) -> Iterator[Flag]:
 
 
 def _attacked(found: dict[str, Any]) -> Iterator[Flag]:
-    told = [f"{label} ({percent(fared['risk']['value'])})" for label, fared in tried(found) if fared["attack"]["trials"] and fared["risk"]["lower"] > ADDED]
+    told = [f"{label} ({percent(fared['risk']['value'])})" for label, _what, fared in tried(found) if fared["attack"]["trials"] and fared["risk"]["lower"] > ADDED]
     if told:
         yield Flag("warning", "attack_succeeds", "; ".join(told))
 

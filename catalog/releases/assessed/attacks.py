@@ -11,28 +11,28 @@ from catalog.display.numbers import number, percent
 from catalog.releases.assessed.shown import Row, Shown, at, between, track, tracks
 
 
-def tried(assessment: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(what it is called, how it fared) of every attack in an assessment."""
+def tried(assessment: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(its name, what it does, how it fared) of every attack in an assessment."""
     found = at(assessment, "attacks")
     if not found:
         return
-    yield _("Singling out: a question that fits one person alone"), found["singling_out"]
+    yield _("Singling out"), _("a question that fits one person alone"), found["singling_out"]
     if found.get("linkability"):
-        yield _("Linking two files about the same person"), found["linkability"]
+        yield _("Linking two files"), _("that are about the same person"), found["linkability"]
     for column, fared in found.get("inference", {}).items():
-        yield _("Inference: telling a person's “%(column)s”") % {"column": column}, fared
+        yield _("Telling “%(column)s”") % {"column": column}, _("inference from the marked columns"), fared
     for q, fared in found.get("linkage", {}).items():
-        name = _("Finding a person's row, knowing 1 column") if q == "1" else _("Finding a person's row, knowing %(q)s columns")
-        yield name % {"q": q}, fared
+        name = _("Finding by 1 column") if q == "1" else _("Finding by %(q)s columns")
+        yield name % {"q": q}, _("linking a person to their row"), fared
 
 
 def attacks(assessment: Any) -> Shown | None:
     rows, cells = [], []
     held_out = False
-    for label, fared in tried(assessment):
+    for label, what, fared in tried(assessment):
         against = fared["control"] or fared["baseline"]
         held_out = held_out or fared["control"] is not None
-        cells.append(_cells(label, fared))
+        cells.append(_cells(f"{label}: {what}", fared))
         if fared["attack"]["trials"]:
             rows.append(track(label, against["value"], fared["attack"]["value"], **_ends("a", against), **_ends("b", fared["attack"])))
     if not cells:
@@ -67,27 +67,33 @@ def method(assessment: Any) -> Shown | None:
         return None
     rated = [*_refined(found.get("refinement") or {})]
     minimal = found.get("minimality")
-    rows = [track(label, None, rate["value"], **_ends("b", rate)) for label, rate in rated if rate["trials"]]
+    rows = [track(short, None, rate["value"], **_ends("b", rate)) for short, _long, rate in rated if rate["trials"]]
     title = _("What the method itself gives away")
     return Shown(
         "method", title,
         _("Who knows how the groups were made may narrow them down without knowing anything else (combinatorial refinement, minimality). The share of rows, or of people, of whom that is true."),
-        (_("What can be concluded"), _("Share (95 %)")), (*((label, between(rate)) for label, rate in rated), *_minimal(minimal)),
+        (_("What can be concluded"), _("Share (95 %)")), (*((label, between(rate)) for _short, label, rate in rated), *_minimal(minimal)),
         tracks("method", title, rows) if any(row["b"] for row in rows) else None, note=_minimality(found, minimal),
     )  # fmt: skip
 
 
-def _refined(refinement: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _refined(refinement: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(in short, what it means, how often it is so)."""
     named = {
-        "overlapping": _("Rows whose group holds a finer one"), "downcoded": _("Rows that can be made finer again"),
-        "pinned": _("Rows that can be pinned to one value"),
+        "overlapping": (_("Finer group within"), _("rows whose group holds a finer one")),
+        "downcoded": (_("Made finer again"), _("rows whose values can be narrowed")),
+        "pinned": (_("Pinned to one value"), _("rows of which a value is certain again")),
     }  # fmt: skip
-    for name, label in named.items():
+    for name, (short, meaning) in named.items():
         if name in refinement:
-            yield label, refinement[name]
+            yield short, f"{short}: {meaning}", refinement[name]
     for column, shares in refinement.get("secrets", {}).items():
-        yield _("People whose “%(column)s” is narrowed") % {"column": column}, shares["narrowed"]
-        yield _("People whose “%(column)s” is certain afterwards") % {"column": column}, shares["pinned_after"]
+        for name, short, meaning in (
+            ("narrowed", _("“%(column)s” narrowed"), _("people of whom fewer values are left")),
+            ("pinned_after", _("“%(column)s” certain"), _("people of whom one value is left")),
+        ):  # fmt: skip
+            called = short % {"column": column}
+            yield called, f"{called}: {meaning}", shares[name]
 
 
 def _minimal(minimal: dict[str, Any] | None) -> Iterator[Row]:

@@ -73,7 +73,7 @@ def chances(risk: Any) -> Shown | None:
     rows = [track(label, sides["before"][name], sides["after"][name]) for name, label in labels.items()]
     title = _("The chance to find somebody")
     counts = [
-        (_("Rows that are alone in their group"), *(number(at(risk, f"{side}.population.sample_uniques")) for side in ("before", "after"))),
+        (_("Number of rows alone in their group"), *(number(at(risk, f"{side}.population.sample_uniques")) for side in ("before", "after"))),
         (
             _("People who are alone in the whole population (estimate)"),
             *(number(at(risk, f"{side}.population.population_uniques")) for side in ("before", "after")),
@@ -81,7 +81,7 @@ def chances(risk: Any) -> Shown | None:
     ]
     return Shown(
         "chances", title,
-        _("Grey is the table as it came in, colour what would be published. An attacker is taken to know every marked column of a person."),
+        _("Each attacker knows every marked column of a person. The prosecutor also knows that they are in the table, the journalist only that they live in the city; the marketer wants as many people as possible, whoever they are."),
         (_("Chance or share"), _("Before"), _("After")),
         (*((row["label"], row["said_a"], row["said_b"]) for row in rows), *counts),
         tracks("chances", title, rows, {"a": _("before"), "b": _("after")}),
@@ -101,18 +101,18 @@ def _chances(side: Any) -> dict[str, float]:
 
 def _labels(threshold: float | None) -> dict[str, str]:
     return {
-        "prosecutor": _("Attacker knows they are in it (prosecutor), at most"),
-        "journalist": _("Attacker knows only the city (journalist), at most"),
-        "marketer": _("Attacker wants many (marketer), on average"),
-        "above": _("Rows with a chance above %(share)s") % {"share": percent(threshold or 0.2, 0)},
-        "alone": _("Rows that are alone in their group"),
-        "population": _("Alone in the whole city too (estimate)"),
+        "prosecutor": _("Prosecutor, at most"),
+        "journalist": _("Journalist, at most"),
+        "marketer": _("Marketer, on average"),
+        "above": _("Rows above %(share)s") % {"share": percent(threshold or 0.2, 0)},
+        "alone": _("Rows alone in their group"),
+        "population": _("Alone in the whole city"),
     }
 
 
 def _sampled(fraction: float | None) -> str:
     if fraction is None or fraction == 1:
-        return _("The table is taken for the whole population, so the first two attackers know the same.")
+        return _("The table is taken for the whole population: prosecutor and journalist know the same.")
     return _("The table is taken for a sample of %(share)s of the population.") % {"share": percent(fraction)}
 
 

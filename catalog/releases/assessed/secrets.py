@@ -17,8 +17,8 @@ def homogeneity(assessment: Any) -> Shown | None:
     rows, cells = [], []
     for column, sides in found.items():
         before, after = sides["before"], sides["after"]
-        same = _("%(column)s: groups with one value alone") % {"column": column}
-        guess = _("%(column)s: the best guess is right") % {"column": column}
+        same = _("%(column)s: shared by all") % {"column": column}
+        guess = _("%(column)s: best guess") % {"column": column}
         rows += [
             track(same, before["records_homogeneous"], after["records_homogeneous"]),
             track(guess, before["likeliest"], after["likeliest"], tick=after["likeliest_whole"]),
@@ -27,7 +27,7 @@ def homogeneity(assessment: Any) -> Shown | None:
     title = _("What groups have in common")
     return Shown(
         "secrets", title,
-        _("If all people of a group share a sensitive value, nobody needs to find the person. The grey mark is what the best guess gets right without any groups."),
+        _("If all people of a group share a sensitive value, nobody needs to find the person: the share of people in such groups, and how often the best guess is right. The grey mark is the best guess without any groups."),
         (_("Figure"), _("Before"), _("After")), tuple(cells), tracks("secrets", title, rows, {"a": _("before"), "b": _("after")}),
     )  # fmt: skip
 
