@@ -1,0 +1,39 @@
+"""Draws in a worker what the pages of runs and comparisons will show, in every language, so that no visitor waits.
+
+Pictures that are lost, or not shared with the web servers, are drawn again when a page asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.utils.translation import override
+
+from catalog.display import pictures
+from catalog.display.pictures import Asked
+from catalog.releases import assessed, compared
+from catalog.releases.assessed.seen import asked_of
+from catalog.releases.models import Comparison, Run
+from catalog.releases.states import ASSESSED, DONE
+
+
+def draw_run(run_id: int) -> None:
+    run = Run.objects.filter(pk=run_id, state=ASSESSED).first()
+    if run is not None:
+        _draw(lambda: asked_of(assessed.parts_of(run.report)))
+
+
+def draw_comparison(comparison_id: int) -> None:
+    comparison = Comparison.objects.filter(pk=comparison_id, state=DONE).first()
+    if comparison is not None:
+        _draw(lambda: [asked for asked in [compared.asked_of(comparison)] if asked is not None])
+
+
+def _draw(asked: Callable[[], list[Asked]]) -> None:
+    """All languages together, since starting to draw takes as long as drawing."""
+    wanted: list[Asked] = []
+    for language, _ in settings.LANGUAGES:
+        with override(language):
+            wanted += asked()
+    pictures.drawn(wanted)
