@@ -1,4 +1,4 @@
-"""All noise of a table is drawn here: discrete Laplace, on integers, by one of two samplers.
+"""All noise of a table is drawn here: discrete Laplace or discrete Gaussian, on integers, by one of two samplers.
 
 **diffprivlib's Geometric** while its sampler is sound at the scale used, **OpenDP's** exact integer sampler elsewhere.
 
@@ -16,8 +16,9 @@ and a draw that is within η of an ε'-private one is (ε', (1 + e^ε')·η)-pri
 cannot touch are the same in both worlds, so a release pays for max_cells_per_person draws a measure, not for all cells.
 That δ is taken out of the δ of the stage. Values are added in integers, so that none is lost beyond 2^53.
 
-OpenDP draws from the exact rationals of the discrete Laplace of a float scale (Canonne, Kamath and Steinke 2020) and
-costs no δ.
+OpenDP draws from the exact rationals of the discrete Laplace, or Gaussian, of a float scale (Canonne, Kamath and Steinke
+2020) and costs no δ. Gaussian noise is always OpenDP's: diffprivlib's GaussianDiscrete compares floating-point draws with
+e^-γ at every step, which no bound of ours covers (docs/adr/0004-noise-samplers.md).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from anonymize.aggregates import gaussian, laplace
 from anonymize.aggregates.laplace import exp_above
 from anonymize.errors import PrivacyNotMet
 from anonymize.randomness import system_random
@@ -61,6 +63,50 @@ class Noise:
         """A draw beyond ±reach has a chance below 2^-99."""
         return math.ceil(_NEVER / self.rate)
 
+    @property
+    def half_width(self) -> int:
+        """A draw lies within ±half_width with a chance of at least 95 %."""
+        return laplace.half_width(self.rate)
+
+    @property
+    def name(self) -> str:
+        return "discrete Laplace"
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Discrete Gaussian noise: P[n] ∝ e^(-n²/2·scale²), with the exact scale (σ) that the sampler is told."""
+
+    scale: float
+    sampler: Sampler = "opendp"
+
+    @property
+    def reach(self) -> int:
+        """A draw beyond ±reach has a chance below 2^-99: at most erfc(12/√2)."""
+        return math.ceil(12 * self.scale)
+
+    @property
+    def half_width(self) -> int:
+        """A draw lies within ±half_width with a chance of at least 95 %."""
+        return gaussian.half_width(self.scale)
+
+    @property
+    def name(self) -> str:
+        return "discrete Gaussian"
+
+
+AnyNoise: TypeAlias = Noise | GaussianNoise
+
+
+def of_variance(variance: Fraction) -> GaussianNoise:
+    """The Gaussian noise whose σ is the smallest double with σ² not below ``variance``."""
+    if not 0 < variance < MAX_ABS:
+        raise PrivacyNotMet("the noise would need a scale beyond the integers: raise epsilon, or the unit of the sums")
+    scale = math.sqrt(variance)
+    while not Fraction(scale) ** 2 >= variance:
+        scale = math.nextafter(scale, math.inf)
+    return GaussianNoise(scale)
+
 
 def of_scale(scale: Fraction, sampler: Sampler) -> Noise:
     """The noise whose scale is the smallest that ``sampler`` can be told and is not below ``scale``."""
@@ -76,13 +122,28 @@ def draw_delta(scale: Fraction, epsilon: Fraction) -> Fraction:
     return (1 + exp_above(epsilon)) * (4 * scale + 1) / 2**48
 
 
-def add_noise(values: Integers, noise: Noise) -> Integers:
+def add_noise(values: Integers, noise: AnyNoise) -> Integers:
     """A fresh draw added to each value; |value| + noise.reach stays below 2^62, or :class:`PrivacyNotMet`."""
     if values.size and not int(np.abs(values).max()) + noise.reach < MAX_ABS:
         raise PrivacyNotMet("a value and its noise could leave the 64-bit integers: raise epsilon or the unit")
-    draw = _with_diffprivlib if noise.sampler == "diffprivlib" else _with_opendp
-    parts = [draw(values[i : i + _CHUNK], noise) for i in range(0, values.size, _CHUNK)]
+    parts = [_drawn(values[i : i + _CHUNK], noise) for i in range(0, values.size, _CHUNK)]
     return np.concatenate(parts) if parts else values.copy()
+
+
+def add_truncated(values: Integers, noise: Noise, reach: int) -> Integers:
+    """The same, each draw kept within ±``reach``: one beyond is drawn again, whatever the value it is added to."""
+    drawn = add_noise(np.zeros_like(values), noise)
+    beyond = np.abs(drawn) > reach
+    while beyond.any():
+        drawn[beyond] = add_noise(np.zeros(int(beyond.sum()), dtype=np.int64), noise)
+        beyond = np.abs(drawn) > reach
+    return values + drawn
+
+
+def _drawn(values: Integers, noise: AnyNoise) -> Integers:
+    if isinstance(noise, Noise) and noise.sampler == "diffprivlib":
+        return _with_diffprivlib(values, noise)
+    return _with_opendp(values, noise)
 
 
 def _with_diffprivlib(values: Integers, noise: Noise) -> Integers:
@@ -106,12 +167,15 @@ def _one(mechanism: Any) -> int:
             continue
 
 
-def _with_opendp(values: Integers, noise: Noise) -> Integers:
+def _with_opendp(values: Integers, noise: AnyNoise) -> Integers:
     import opendp.prelude as dp
 
     dp.enable_features("contrib")
-    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l1_distance(T="i64")
-    measurement = dp.m.make_laplace(*space, scale=float(1 / noise.rate))
+    domain = dp.vector_domain(dp.atom_domain(T="i64"))
+    if isinstance(noise, GaussianNoise):
+        measurement = dp.m.make_gaussian(domain, dp.l2_distance(T="i64"), scale=noise.scale)
+    else:
+        measurement = dp.m.make_laplace(domain, dp.l1_distance(T="i64"), scale=float(1 / noise.rate))
     return np.array(measurement(values.tolist()), dtype=np.int64)
 
 

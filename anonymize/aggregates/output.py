@@ -11,10 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from anonymize.aggregates import ratios
 from anonymize.aggregates.dimensions import Dimension
 from anonymize.aggregates.noise import Integers
-from anonymize.aggregates.plan import MeasurePlan
-from anonymize.recipe import DpTable
+from anonymize.aggregates.plan import Kind, MeasurePlan, Plan
+from anonymize.aggregates.ratios import fine_unit
+from anonymize.aggregates.selection import intervals
+from anonymize.recipe import DpTable, Measure
 
 ColumnMeta: TypeAlias = dict[str, Any]
 
@@ -41,36 +44,61 @@ def positions(cells: Mapping[str, pa.Array], dimensions: Sequence[Dimension]) ->
     return np.asarray(flat, dtype=np.int64)
 
 
-def table(
-    groups: Mapping[str, pa.Array], noisy: Mapping[str, Integers], stage: DpTable, measures: Sequence[MeasurePlan]
-) -> pd.DataFrame:
-    """Group columns, then per measure its value and its 95 % interval. ``noisy``: in units, by measure name."""
+def table(groups: Mapping[str, pa.Array], noisy: Mapping[tuple[str, Kind], Integers], stage: DpTable, planned: Plan) -> pd.DataFrame:
+    """Group columns, then per measure its value and its 95 % interval. ``noisy``: in units, by quantity."""
     columns = dict(groups)
-    for measure in measures:
-        floor = 0 if clipped_at_zero(stage, measure) else None
-        for suffix, shift in (("", 0), ("_lower", -measure.half_width), ("_upper", measure.half_width)):
-            units = noisy[measure.name] + shift
-            units = units if floor is None else np.maximum(units, floor)
-            columns[measure.name + suffix] = _in_its_own_unit(units, measure)
+    for measure in stage.measures:
+        of = planned.of(measure.name)
+        drawn = {kind: noisy[measure.name, kind] for kind in of}
+        columns |= dict(zip(_names(measure), _published(measure, of, drawn, stage, planned), strict=True))
     published: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
     return published
 
 
-def columns(dimensions: Sequence[Dimension], measures: Sequence[MeasurePlan]) -> list[ColumnMeta]:
+def _names(measure: Measure) -> tuple[str, str, str]:
+    return measure.name, f"{measure.name}_lower", f"{measure.name}_upper"
+
+
+def _published(
+    measure: Measure, of: Mapping[Kind, MeasurePlan], drawn: Mapping[Kind, Integers], stage: DpTable, planned: Plan
+) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Value, lower and upper end."""
+    if measure.kind in ("mean", "variance"):
+        estimate = ratios.mean if measure.kind == "mean" else ratios.variance
+        return tuple(_decimals(units, fine_unit(measure)) for units in estimate(measure, of, drawn))
+    quantity = next(iter(of.values()))
+    units = drawn[quantity.kind]
+    if planned.rule is not None and quantity is planned.selection:
+        lower, upper = intervals(planned.rule, units)
+    else:
+        lower, upper = units - quantity.half_width, units + quantity.half_width
+    if clipped_at_zero(stage, measure):
+        units, lower, upper = (np.maximum(bound, 0) for bound in (units, lower, upper))
+    return _in_its_own_unit(units, quantity), _in_its_own_unit(lower, quantity), _in_its_own_unit(upper, quantity)
+
+
+def columns(dimensions: Sequence[Dimension], stage: DpTable, planned: Plan) -> list[ColumnMeta]:
     """Name, type and meaning of each output column, in order."""
     described: list[ColumnMeta] = [_group_meta(dimension) for dimension in dimensions]
-    for measure in measures:
-        kind = "decimal" if measure.kind == "sum" else "integer"
-        for suffix, role in (("", "measure"), ("_lower", "lower"), ("_upper", "upper")):
-            described.append({"name": measure.name + suffix, "type": kind, "role": role, "measure": measure.name})
-        described[-3] |= {"kind": measure.kind, "half_width": format(measure.error, "f")}
+    for measure in stage.measures:
+        kind = "integer" if measure.column is None else "decimal"
+        for name, role in zip(_names(measure), ("measure", "lower", "upper"), strict=True):
+            described.append({"name": name, "type": kind, "role": role, "measure": measure.name})
+        described[-3] |= {"kind": measure.kind, **_half_width(measure, planned)}
     return described
 
 
-def clipped_at_zero(stage: DpTable, measure: MeasurePlan) -> bool:
+def _half_width(measure: Measure, planned: Plan) -> dict[str, str]:
+    """The same for all cells, where it is: of a mean and a variance it depends on how many values there are."""
+    of = planned.of(measure.name)
+    return {"half_width": format(next(iter(of.values())).error, "f")} if len(of) == 1 else {}
+
+
+def clipped_at_zero(stage: DpTable, measure: Measure) -> bool:
     """Counts, and sums of amounts that cannot be negative, are cut at 0 when the recipe says so (post-processing)."""
-    lowest = {m.name: m.lower for m in stage.measures}.get(measure.name)
-    return stage.non_negative and (measure.kind != "sum" or (lowest is not None and lowest >= 0))
+    if measure.kind in ("mean", "variance"):
+        return False  # kept within what their bounds allow instead
+    return stage.non_negative and (measure.kind != "sum" or (measure.lower is not None and measure.lower >= 0))
 
 
 def _group_meta(dimension: Dimension) -> ColumnMeta:
@@ -83,13 +111,15 @@ def _group_meta(dimension: Dimension) -> ColumnMeta:
     return meta
 
 
-def _in_its_own_unit(units: Integers, measure: MeasurePlan) -> pa.Array:
+def _in_its_own_unit(units: Integers, quantity: MeasurePlan) -> pa.Array:
     """int64 for counts; an exact decimal, with as many places as the unit has, for sums."""
-    if measure.kind != "sum":
-        return pa.array(units, pa.int64())
-    places = _places(measure.unit)
-    unit = pa.scalar(measure.unit.quantize(Decimal(1).scaleb(-places)), pa.decimal128(17, places))
-    exact = pc.multiply(pa.array(units, pa.int64()).cast(pa.decimal128(19, 0)), unit)  # 19 + 17 + 1 digits
+    return _decimals(units, quantity.unit) if quantity.kind == "sum" else pa.array(units, pa.int64())
+
+
+def _decimals(units: Integers, unit: Decimal) -> pa.Array:
+    places = _places(unit)
+    exact_unit = pa.scalar(unit.quantize(Decimal(1).scaleb(-places)), pa.decimal128(17, places))
+    exact = pc.multiply(pa.array(units, pa.int64()).cast(pa.decimal128(19, 0)), exact_unit)  # 19 + 17 + 1 digits
     return exact.cast(pa.decimal128(38, places))
 
 

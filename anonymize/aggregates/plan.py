@@ -5,22 +5,42 @@ person in at most C cells with at most R rows in each, one person changes, in L1
 
     persons by at most C;  rows by at most C·R;  a sum by at most C·R·max(|lower|, |upper|)/unit.
 
-Each measure is released with discrete Laplace noise of scale (L1 sensitivity)/(its share of ε) and is then
-ε-share-private (Dwork & Roth 2014, theorem 3.6; Ghosh et al. 2009); shares add up (theorem 3.16). With private cells
-one noisy count of persons also decides which cells appear: a cell that exists through one person alone appears with a
-chance of at most δ/C (Korolova et al. 2009), so that all C of that person's stay hidden with a chance of 1 - δ.
+A mean is made of two such quantities, how many values there are and the sum of their distances from the middle of the
+bounds, and a variance of a third, the sum of the squares of these; each has noise of its own.
+
+*Laplace*: each quantity has discrete Laplace noise of scale (L1 sensitivity)/(its share of ε) and is then
+ε-share-private (Dwork & Roth 2014, theorem 3.6; Ghosh et al. 2009); shares add up (theorem 3.16).
+*Gaussian*: (ε, δ) is turned into ρ of concentrated privacy, which is shared out; each quantity has discrete Gaussian
+noise of σ² = C·(change of one cell)²/2ρ (Canonne, Kamath & Steinke 2020, theorem 15; Bun & Steinke 2016).
+
+With private cells one noisy count of persons also decides which cells appear, by :mod:`anonymize.aggregates.selection`
+with ε and δ of one cell: a cell that exists through one person alone appears with a chance of at most δ/C, so that all C
+of that person's stay hidden with a chance of 1 - δ.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
-from anonymize.aggregates.accounting import Loss, Part
-from anonymize.aggregates.laplace import half_width, smallest_above, to_decimal
-from anonymize.aggregates.noise import MAX_ABS, MAX_DIFFPRIVLIB_SCALE, Noise, Sampler, draw_delta, of_scale
+from anonymize.aggregates import gaussian
+from anonymize.aggregates.accounting import Loss, Part, rho_of_epsilon
+from anonymize.aggregates.laplace import to_decimal
+from anonymize.aggregates.noise import (
+    MAX_ABS,
+    MAX_DIFFPRIVLIB_SCALE,
+    AnyNoise,
+    Noise,
+    Sampler,
+    draw_delta,
+    of_scale,
+    of_variance,
+)
+from anonymize.aggregates.selection import Rule, rule
 from anonymize.errors import Problem, RecipeError
 from anonymize.recipe import DpTable, Measure
 from anonymize.tables.base import PLACES
@@ -29,27 +49,66 @@ CONFIDENCE = Decimal("0.95")
 MAX_VALUE = Decimal(10) ** 15
 SAMPLER_SHARE = Fraction(1, 10)  # of a stage's δ, at most, for the imperfection of a fast sampler
 
-Kind = Literal["persons", "rows", "sum", "selection"]
+Kind = Literal["persons", "rows", "sum", "values", "centred", "squares", "selection"]
+INGREDIENTS: Mapping[str, tuple[Kind, ...]] = {
+    "persons": ("persons",),
+    "rows": ("rows",),
+    "sum": ("sum",),
+    "mean": ("values", "centred"),
+    "variance": ("values", "centred", "squares"),
+}
+"""The quantities that noise is drawn for, a kind of measure."""
 
 
 @dataclass(frozen=True)
 class MeasurePlan:
-    """One noisy quantity a cell. Integers count ``unit``\\s; ``selection`` is drawn but never published."""
+    """One noisy quantity a cell. Integers count ``unit``\\s (``squares``: unit²s).
+
+    ``name``: the measure that it belongs to. ``share``: its part of ε, or of ρ where noise is Gaussian.
+    """
 
     name: str
     kind: Kind
     unit: Decimal
-    epsilon: Fraction
+    share: Fraction
     per_cell: int  # most that one person changes one cell
-    sensitivity: int  # most that one person changes all cells together (L1)
-    noise: Noise
+    cells: int  # most cells that one person changes
+    noise: AnyNoise
     delta: Fraction  # what its sampler costs
-    half_width: int  # of the 95 % interval
+
+    @property
+    def key(self) -> tuple[str, Kind]:
+        return self.name, self.kind
+
+    @property
+    def epsilon(self) -> Fraction:
+        """Its share, where that is one of ε."""
+        return self.share
+
+    @property
+    def sensitivity(self) -> int:
+        """Most that one person changes all cells together, in L1."""
+        return self.per_cell * self.cells
+
+    @property
+    def half_width(self) -> int:
+        """Of the 95 % interval of its noise."""
+        return self.noise.half_width
 
     @property
     def error(self) -> Decimal:
         """Half the width of the 95 % interval, in the measure's own numbers."""
         return self.half_width * self.unit
+
+    def part(self, beside: Fraction) -> Part:
+        """Its loss, with a δ ``beside`` that of its sampler. Noise is rounded downwards: never too small a loss."""
+        delta = Context(prec=30, rounding=ROUND_CEILING).plus(to_decimal(self.delta + beside))
+        down = Context(prec=30, rounding=ROUND_FLOOR)
+        if isinstance(self.noise, Noise):
+            rate = self.noise.rate
+            scale = down.divide(Decimal(rate.denominator), Decimal(rate.numerator))
+            return Part("discrete_laplace", noise=scale, shift=self.per_cell, count=self.cells, delta=delta)
+        return Part("discrete_gaussian", noise=down.plus(Decimal(self.noise.scale)), shift=self.per_cell, count=self.cells, delta=delta)
 
 
 @dataclass(frozen=True)
@@ -63,26 +122,23 @@ class Plan:
     measures: tuple[MeasurePlan, ...]
     selection: MeasurePlan | None
     selection_delta: Fraction
-    threshold: int | None  # a private cell appears when its noisy count of persons is at least this
+    rule: Rule | None  # by which private cells appear
+    conversion_delta: Fraction = Fraction(0)  # with Gaussian noise: what reading ρ as (ε, δ) costs
 
     @property
     def drawn(self) -> tuple[MeasurePlan, ...]:
-        """Every measure that noise is drawn for: the published ones, and the selection where it is one of its own."""
+        """Every quantity that noise is drawn for: the measures', and the selection where it is one of its own."""
         extra = () if self.selection is None or self.selection in self.measures else (self.selection,)
         return self.measures + extra
 
+    def of(self, name: str) -> dict[Kind, MeasurePlan]:
+        """The quantities of a measure."""
+        return {quantity.kind: quantity for quantity in self.measures if quantity.name == name}
+
     def loss(self) -> Loss:
         """What the release may give away of one person, part by part, for the ledger to compose with others."""
-        parts = tuple(self._part(measure) for measure in self.drawn)
+        parts = tuple(q.part(self.selection_delta if q is self.selection else Fraction(0)) for q in self.drawn)
         return Loss(self.epsilon, self.delta, parts)
-
-    def _part(self, measure: MeasurePlan) -> Part:
-        scale = Context(prec=30, rounding=ROUND_FLOOR).divide(  # less noise than there is: never too small a loss
-            Decimal(measure.noise.rate.denominator), Decimal(measure.noise.rate.numerator)
-        )
-        chosen = self.selection_delta if measure is self.selection else Fraction(0)
-        delta = Context(prec=30, rounding=ROUND_CEILING).plus(to_decimal(measure.delta + chosen))
-        return Part("discrete_laplace", noise=scale, shift=measure.per_cell, count=self.max_cells, delta=delta)
 
     def as_dict(self) -> dict[str, Any]:
         """For the report and for the preview: strings for exact numbers."""
@@ -99,86 +155,142 @@ class Plan:
         }
 
     def _selection_as_dict(self) -> dict[str, Any] | None:
-        if self.selection is None:
+        if self.selection is None or self.rule is None:
             return None
-        return {**_described(self.selection), "threshold": self.threshold, "delta": _short(self.selection_delta)}
+        return {
+            **_described(self.selection),
+            "threshold": self.rule.threshold,
+            "minimum_persons": self.rule.minimum,
+            "delta": _short(self.selection_delta),
+        }
 
 
 def plan(stage: DpTable) -> Plan:
     """Split ε and δ, choose scales and samplers. Raises RecipeError for a stage that integers cannot carry out."""
     _refuse_what_integers_cannot_hold(stage)
+    return _gaussian(stage) if stage.noise == "gaussian" else _laplace(stage)
+
+
+def _laplace(stage: DpTable) -> Plan:
     private = stage.cells == "private"
-    by_itself = private and not any(measure.kind == "persons" for measure in stage.measures)
-    shares = _shares(stage, by_itself=by_itself)
-    wanted: list[tuple[str, Kind, Measure | None]] = [(m.name, m.kind, m) for m in stage.measures]
-    if by_itself:
-        wanted.append(("selection", "selection", None))
-    drawn = [
-        _measure(stage, name, kind, measure, share, len(wanted))
-        for (name, kind, measure), share in zip(wanted, shares, strict=True)
-    ]
-    measures = tuple(drawn[: len(stage.measures)])
-    selection = _selection(drawn) if private else None
-    left = Fraction(stage.delta) - sum((measure.delta for measure in drawn), Fraction(0))
-    planned = Plan(
+    wanted = _wanted(stage, selection=private and not any(measure.kind == "persons" for measure in stage.measures))
+    shares = _shares(wanted, Fraction(stage.epsilon))
+    drawn = [_laplace_quantity(stage, *one, share, len(wanted)) for one, share in zip(wanted, shares, strict=True)]
+    left = Fraction(stage.delta) - sum((quantity.delta for quantity in drawn), Fraction(0))
+    chosen = _selection(drawn) if private else None
+    return _plan(stage, drawn, chosen, left if private else Fraction(0))
+
+
+def _gaussian(stage: DpTable) -> Plan:
+    """Half of δ chooses private cells, with Laplace noise of pure ε (ρ = ε²/2); the rest reads ρ as (ε, δ)."""
+    private = stage.cells == "private"
+    wanted = _wanted(stage, selection=private)
+    delta = Fraction(stage.delta)
+    for_cells = delta / 2 if private else Fraction(0)
+    rho = Fraction(rho_of_epsilon(stage.epsilon, Context(prec=30, rounding=ROUND_FLOOR).plus(to_decimal(delta - for_cells))))
+    drawn = []
+    for (name, kind, measure, _), share in zip(wanted, _shares(wanted, rho), strict=True):
+        make = _selection_quantity if kind == "selection" else _gaussian_quantity
+        drawn.append(make(stage, name, kind, measure, share))
+    return replace(_plan(stage, drawn, _selection(drawn) if private else None, for_cells), conversion_delta=delta - for_cells)
+
+
+def _plan(stage: DpTable, drawn: list[MeasurePlan], selection: MeasurePlan | None, delta: Fraction) -> Plan:
+    return Plan(
         epsilon=stage.epsilon,
         delta=stage.delta,
         max_cells=stage.max_cells_per_person,
         max_rows=stage.max_rows_per_cell,
-        measures=measures,
+        measures=tuple(quantity for quantity in drawn if quantity.kind != "selection"),
         selection=selection,
-        selection_delta=left if private else Fraction(0),
-        threshold=None,
+        selection_delta=delta,
+        rule=None if selection is None else rule_of(selection, delta, stage.minimum_persons),
     )
-    return planned if selection is None else replace(planned, threshold=threshold(selection, left, planned.max_cells))
 
 
-def threshold(selection: MeasurePlan, delta: Fraction, max_cells: int) -> int:
-    """The smallest τ with P[1 + X ≥ τ] ≤ δ/C: a cell of one person shows with a chance of at most that.
-
-    Raises RecipeError when no δ is left for it.
-    """
-    if not delta > 0:
+def rule_of(selection: MeasurePlan, delta: Fraction, minimum: int) -> Rule:
+    """The rule of one cell, with its part of ε and of δ. Raises RecipeError when no δ is left for it."""
+    if not (delta > 0 and isinstance(selection.noise, Noise)):
         message = "delta leaves nothing for choosing the cells: raise it"
         raise RecipeError(message, problems=(_at("/delta", message),))
-    chance = to_decimal(delta / max_cells) * (1 - Decimal("1e-60"))  # rounded downwards
-    return 1 + smallest_above(selection.noise.rate, chance)
+    return rule(selection.noise.rate, delta / selection.cells, minimum)
 
 
-def _shares(stage: DpTable, *, by_itself: bool) -> list[Fraction]:
-    """ε by weight, exactly; the selection weighs 1 where it needs a share of its own."""
-    weights = [Fraction(measure.weight) for measure in stage.measures] + [Fraction(1)] * by_itself
-    return [Fraction(stage.epsilon) * weight / sum(weights) for weight in weights]
+def _wanted(stage: DpTable, *, selection: bool) -> list[tuple[str, Kind, Measure | None, Fraction]]:
+    """Name, kind, measure and weight of every quantity; a measure's weight is shared out evenly among its quantities."""
+    wanted: list[tuple[str, Kind, Measure | None, Fraction]] = []
+    for measure in stage.measures:
+        kinds = INGREDIENTS[measure.kind]
+        wanted += [(measure.name, kind, measure, Fraction(measure.weight) / len(kinds)) for kind in kinds]
+    if selection:
+        wanted.append(("selection", "selection", None, Fraction(1)))
+    return wanted
 
 
-def _measure(
-    stage: DpTable, name: str, kind: Kind, measure: Measure | None, epsilon: Fraction, measures: int
+def _shares(wanted: list[tuple[str, Kind, Measure | None, Fraction]], whole: Fraction) -> list[Fraction]:
+    """By weight, exactly; the selection weighs 1 where it needs a share of its own."""
+    weights = [weight for *_, weight in wanted]
+    return [whole * weight / sum(weights) for weight in weights]
+
+
+def _laplace_quantity(
+    stage: DpTable, name: str, kind: Kind, measure: Measure | None, _: Fraction, epsilon: Fraction, quantities: int
 ) -> MeasurePlan:
-    unit = measure.unit if measure is not None and kind == "sum" else Decimal(1)
     per_cell = _per_cell(stage, kind, measure)
-    sensitivity = per_cell * stage.max_cells_per_person
-    sampler, delta = _sampler(stage, sensitivity / epsilon, per_cell, measures)
-    noise = of_scale(sensitivity / epsilon, sampler)
-    half = half_width(noise.rate, 1 - CONFIDENCE)
-    return MeasurePlan(name, kind, unit, epsilon, per_cell, sensitivity, noise, delta, half)
+    scale = per_cell * stage.max_cells_per_person / epsilon
+    sampler, delta = _sampler(stage, scale, per_cell, quantities)
+    return MeasurePlan(name, kind, _unit(kind, measure), epsilon, per_cell, stage.max_cells_per_person, of_scale(scale, sampler), delta)
+
+
+def _gaussian_quantity(stage: DpTable, name: str, kind: Kind, measure: Measure | None, rho: Fraction) -> MeasurePlan:
+    per_cell, cells = _per_cell(stage, kind, measure), stage.max_cells_per_person
+    noise = of_variance(gaussian.sigma_of_rho(per_cell**2 * cells, rho))
+    return MeasurePlan(name, kind, _unit(kind, measure), rho, per_cell, cells, noise, Fraction(0))
+
+
+def _selection_quantity(stage: DpTable, name: str, kind: Kind, measure: Measure | None, rho: Fraction) -> MeasurePlan:
+    """ε of one cell whose C-fold composition is ρ-zCDP: C·ε²/2 = ρ, rounded downwards."""
+    cells = stage.max_cells_per_person
+    epsilon = Fraction(math.nextafter(math.sqrt(2 * rho / cells), 0.0)) * (1 - Fraction(1, 2**50))
+    return MeasurePlan(name, kind, Decimal(1), rho, 1, cells, of_scale(1 / epsilon, "opendp"), Fraction(0))
+
+
+def _unit(kind: Kind, measure: Measure | None) -> Decimal:
+    counted = measure is None or kind in ("persons", "rows", "values", "selection")
+    return Decimal(1) if counted or measure is None else measure.unit
 
 
 def _per_cell(stage: DpTable, kind: Kind, measure: Measure | None) -> int:
-    if kind == "rows":
+    if kind in ("persons", "selection"):
+        return 1
+    if kind in ("rows", "values") or measure is None:
         return stage.max_rows_per_cell
-    if kind == "sum" and measure is not None:
+    if kind == "sum":
         return stage.max_rows_per_cell * max(abs(units) for units in bounds_in_units(measure))
-    return 1
+    return stage.max_rows_per_cell * reach_in_units(measure) ** (2 if kind == "squares" else 1)
 
 
 def bounds_in_units(measure: Measure) -> tuple[int, int]:
     """``lower`` and ``upper`` of a sum as whole numbers of its unit. Raises RecipeError where they are missing."""
     if measure.lower is None or measure.upper is None:
-        raise RecipeError(f"measure {measure.name!r} is a sum without bounds")
+        raise RecipeError(f"measure {measure.name!r} has no bounds")
     lower, upper = Fraction(measure.lower) / Fraction(measure.unit), Fraction(measure.upper) / Fraction(measure.unit)
     if lower.denominator != 1 or upper.denominator != 1:
         raise RecipeError(f"measure {measure.name!r}: lower and upper must be whole multiples of unit")
     return int(lower), int(upper)
+
+
+def middle_in_units(measure: Measure) -> int:
+    """The middle of the bounds, in whole units, rounded downwards: what means and variances are counted from."""
+    lower, upper = bounds_in_units(measure)
+    return (lower + upper) // 2
+
+
+def reach_in_units(measure: Measure) -> int:
+    """The farthest that a clamped value can be from the middle."""
+    lower, upper = bounds_in_units(measure)
+    middle = middle_in_units(measure)
+    return max(upper - middle, middle - lower)
 
 
 def _sampler(stage: DpTable, scale: Fraction, per_cell: int, measures: int) -> tuple[Sampler, Fraction]:
@@ -192,7 +304,7 @@ def _sampler(stage: DpTable, scale: Fraction, per_cell: int, measures: int) -> t
 
 def _selection(drawn: list[MeasurePlan]) -> MeasurePlan:
     counts = [measure for measure in drawn if measure.kind in ("persons", "selection")]
-    return max(counts, key=lambda measure: measure.epsilon)
+    return max((q for q in counts if isinstance(q.noise, Noise)), key=lambda quantity: quantity.share)
 
 
 def _refuse_what_integers_cannot_hold(stage: DpTable) -> None:
@@ -202,12 +314,13 @@ def _refuse_what_integers_cannot_hold(stage: DpTable) -> None:
 
 
 def _measure_problems(stage: DpTable, i: int, measure: Measure) -> list[Problem]:
-    if measure.kind != "sum":
+    if measure.column is None:
         return []
     if (Fraction(measure.unit) * 10**PLACES).denominator != 1:
         return [_at(f"/measures/{i}/unit", f"a unit has at most {PLACES} decimal places")]
     in_units = max(abs(units) for units in bounds_in_units(measure))
-    if not (in_units * measure.unit <= MAX_VALUE and in_units * stage.max_rows_per_cell < MAX_ABS):
+    largest = max(_per_cell(stage, kind, measure) for kind in INGREDIENTS[measure.kind])
+    if not (in_units * measure.unit <= MAX_VALUE and in_units * stage.max_rows_per_cell < MAX_ABS and largest < MAX_ABS):
         return [_at(f"/measures/{i}/unit", "the sum of one person could leave the integers: choose a larger unit")]
     return []
 
@@ -217,15 +330,17 @@ def _at(pointer: str, message: str) -> Problem:
 
 
 def _described(measure: MeasurePlan) -> dict[str, Any]:
+    pure = isinstance(measure.noise, Noise)
     return {
         "name": measure.name,
         "kind": measure.kind,
-        "epsilon": _short(measure.epsilon),
+        "epsilon": _short(measure.share) if pure else None,
+        "rho": None if pure else _short(measure.share),
         "sensitivity_per_cell": measure.per_cell,
         "sensitivity": measure.sensitivity,
         "unit": format(measure.unit, "f"),
-        "noise": "discrete Laplace",
-        "scale": _short(1 / measure.noise.rate),
+        "noise": measure.noise.name,
+        "scale": _short(Fraction(measure.noise.scale)),
         "sampler": measure.noise.sampler,
         "half_width": format(measure.error, "f"),
     }

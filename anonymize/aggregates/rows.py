@@ -1,4 +1,8 @@
-"""From the table to the rows that count: person ``p``, groups ``g0…``, amounts in whole units ``u0…``; nothing else.
+"""From the table to the rows that count: person ``p``, groups ``g0…``, and whole numbers that are added up; nothing else.
+
+Of measure i that is about a column these are ``u<i>``, its clamped values in whole units, for a sum; for a mean and a
+variance ``v<i>``, 1 where there is a value, ``c<i>``, its distance from the middle of the bounds, and ``q<i>``, that squared.
+A missing value adds 0 to each.
 
 Row by row only: what is left out here depends on the row itself and on the recipe, never on other rows, so it weakens
 no bound. From here on every column has a name of our own.
@@ -15,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from anonymize.aggregates.dimensions import Dimension
-from anonymize.aggregates.plan import bounds_in_units
+from anonymize.aggregates.plan import INGREDIENTS, Kind, bounds_in_units, middle_in_units
 from anonymize.columns.hierarchies import Ladder
 from anonymize.errors import InputError, Problem, RecipeError
 from anonymize.recipe import DpTable, Measure
@@ -26,7 +30,10 @@ NUMERIC = ("integer", "decimal", "number")
 
 @dataclass(frozen=True)
 class Shaped:
-    """``frame`` has columns p, g0…, u0… (one a sum, in the stage's order), no nulls. The counts are exact: internal."""
+    """``frame`` has columns p, g0… and ``amounts``, no nulls. The counts are exact: internal.
+
+    ``amounts_missing``: rows without a value, for each measure that is about a column, in the stage's order.
+    """
 
     frame: Frame
     groups: tuple[str, ...]
@@ -36,9 +43,15 @@ class Shaped:
     amounts_missing: tuple[int, ...]
 
 
-def sums(stage: DpTable) -> tuple[Measure, ...]:
-    """The measures that are sums, in the stage's order."""
-    return tuple(measure for measure in stage.measures if measure.kind == "sum")
+def of_columns(stage: DpTable) -> tuple[tuple[int, Measure], ...]:
+    """The measures that are about a column, with their places among the stage's."""
+    return tuple((i, measure) for i, measure in enumerate(stage.measures) if measure.column is not None)
+
+
+def amounts_of(i: int, measure: Measure) -> dict[Kind, str]:
+    """The column that each quantity of a measure is added up from."""
+    letters: Mapping[Kind, str] = {"sum": "u", "values": "v", "centred": "c", "squares": "q"}
+    return {kind: f"{letters[kind]}{i}" for kind in INGREDIENTS[measure.kind] if kind in letters}
 
 
 def check_columns(stage: DpTable, person_key: str, column_types: Mapping[str, str]) -> None:
@@ -63,37 +76,51 @@ def shape(
 ) -> Shaped:
     """Keep what counts. Raises InputError when a row has no person key: it could not be bounded."""
     groups = tuple(f"g{i}" for i in range(len(dimensions)))
-    summed = sums(stage)
-    amounts = tuple(f"u{i}" for i in range(len(summed)))
-    narrow = _own_names(frame, person_key, [d.group.column for d in dimensions], [m.column or "" for m in summed])
+    measured = of_columns(stage)
+    amounts = tuple(name for i, measure in measured for name in amounts_of(i, measure).values())
+    narrow = _own_names(frame, person_key, [d.group.column for d in dimensions], measured)
     for i, dimension in enumerate(dimensions):
         narrow = _with_group(engine, narrow, i, dimension, ladders)
-    counts = _counts(engine, narrow, groups, len(summed))
+    counts = _counts(engine, narrow, groups, [i for i, _ in measured])
     if counts["no_key"]:
         raise InputError("some rows have no person key: fill it, or set missing_person_key to 'drop' in the recipe")
     kept = narrow.filter(~_any_null(groups))
-    for i, measure in enumerate(summed):
-        lower, upper = bounds_in_units(measure)
-        kept = engine.with_whole_units(kept, f"a{i}", f"u{i}", lower=lower, upper=upper, unit=measure.unit)
+    for i, measure in measured:
+        kept = _with_amounts(engine, kept, i, measure)
     kept = kept.select("p", *groups, *(nw.col(amount).fill_null(0) for amount in amounts))
     for group, dimension in zip(groups, dimensions, strict=True):
         kept = _in_domain(engine, kept, group, dimension)
-    missing = tuple(counts[f"a{i}"] for i in range(len(summed)))
+    missing = tuple(counts[f"a{i}"] for i, _ in measured)
     return Shaped(kept, groups, amounts, counts["rows"], counts["no_group"], missing)
 
 
-def _own_names(frame: Frame, person_key: str, grouped: list[str], summed: list[str]) -> Frame:
+def _own_names(frame: Frame, person_key: str, grouped: list[str], measured: Sequence[tuple[int, Measure]]) -> Frame:
     return frame.select(
         nw.col(person_key).alias("p"),
-        *(nw.col(column).alias(f"c{i}") for i, column in enumerate(grouped)),
-        *(nw.col(column).alias(f"a{i}") for i, column in enumerate(summed)),
+        *(nw.col(column).alias(f"c_{i}") for i, column in enumerate(grouped)),
+        *(nw.col(measure.column or "").alias(f"a{i}") for i, measure in measured),
     )
+
+
+def _with_amounts(engine: TableEngine, frame: Frame, i: int, measure: Measure) -> Frame:
+    lower, upper = bounds_in_units(measure)
+    frame = engine.with_whole_units(frame, f"a{i}", f"u{i}", lower=lower, upper=upper, unit=measure.unit)
+    asked = amounts_of(i, measure)
+    if "centred" not in asked:
+        return frame
+    value = nw.col(f"u{i}")
+    frame = frame.with_columns(
+        (~value.is_null()).cast(nw.Int64()).alias(f"v{i}"), (value - middle_in_units(measure)).cast(nw.Int64()).alias(f"c{i}")
+    )
+    if "squares" not in asked:
+        return frame
+    return frame.with_columns((nw.col(f"c{i}") * nw.col(f"c{i}")).cast(nw.Int64()).alias(f"q{i}"))
 
 
 def _with_group(
     engine: TableEngine, frame: Frame, i: int, dimension: Dimension, ladders: Mapping[str, Ladder]
 ) -> Frame:
-    group, source, target = dimension.group, f"c{i}", f"g{i}"
+    group, source, target = dimension.group, f"c_{i}", f"g{i}"
     if group.bucket is not None:
         return engine.with_time_bucket(frame, source, target, bucket=group.bucket, time_zone=group.time_zone)
     if group.level:
@@ -139,13 +166,13 @@ def _any_null(groups: tuple[str, ...]) -> nw.Expr:
     return nw.any_horizontal(*(nw.col(group).is_null() for group in groups), ignore_nulls=False)
 
 
-def _counts(engine: TableEngine, frame: Frame, groups: tuple[str, ...], sums: int) -> dict[str, int]:
+def _counts(engine: TableEngine, frame: Frame, groups: tuple[str, ...], measured: Sequence[int]) -> dict[str, int]:
     """How many rows there are, and how many lack a key, a group, an amount; before amounts are turned into units."""
     schema = frame.collect_schema()
     flags = frame.select(
         nw.col("p").is_null().cast(nw.Int64()).alias("no_key"),
         _any_null(groups).cast(nw.Int64()).alias("no_group"),
-        *(_missing(f"a{i}", is_float=schema[f"a{i}"].is_float()) for i in range(sums)),
+        *(_missing(f"a{i}", is_float=schema[f"a{i}"].is_float()) for i in measured),
     )
     totals = engine.collect(flags.select(nw.len().alias("rows"), nw.all().sum()))
     return {str(name): 0 if pd.isna(total) else int(total) for name, total in totals.iloc[0].items()}

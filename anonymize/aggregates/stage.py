@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,9 @@ from anonymize.aggregates import noise, output
 from anonymize.aggregates.accounting import Loss
 from anonymize.aggregates.bounding import Bounded, aggregate, bound
 from anonymize.aggregates.dimensions import Dimension, dimensions
-from anonymize.aggregates.noise import MAX_ABS, Integers
-from anonymize.aggregates.plan import MeasurePlan, Plan, plan
-from anonymize.aggregates.rows import Shaped, check_columns, shape, sums
+from anonymize.aggregates.noise import MAX_ABS, Integers, Noise
+from anonymize.aggregates.plan import Kind, Plan, plan
+from anonymize.aggregates.rows import Shaped, amounts_of, check_columns, of_columns, shape
 from anonymize.columns.hierarchies import Ladder
 from anonymize.errors import PrivacyNotMet
 from anonymize.recipe import DpTable
@@ -40,12 +40,15 @@ class Aggregated:
     report_internal: dict[str, Any]
 
 
+Key: TypeAlias = tuple[str, Kind]
+
+
 @dataclass(frozen=True)
 class ExactCells:
     """The cells and their exact integers by measure; before noise, and never shown."""
 
     groups: dict[str, pa.Array]
-    values: dict[str, Integers]
+    values: dict[Key, Integers]
     with_data: int
 
 
@@ -82,10 +85,10 @@ def release_table(
     progress("noise", 0.7)
     groups, noisy = draw(exact, planned)
     progress("writing", 0.95)
-    table = output.table(groups, noisy, stage, planned.measures)
+    table = output.table(groups, noisy, stage, planned)
     return Aggregated(
         table=table,
-        columns=output.columns(dims, planned.measures),
+        columns=output.columns(dims, stage, planned),
         report_public=_public(stage, planned, dims, len(table)),
         report_internal=_internal(shaped, bounded, exact, len(table)),
     )
@@ -119,31 +122,29 @@ def exact_cells(cells: pd.DataFrame, stage: DpTable, planned: Plan, dims: tuple[
     return ExactCells(groups, values, len(cells))
 
 
-def _sources(stage: DpTable, planned: Plan) -> dict[str, str]:
-    """Which exact column each drawn measure starts from."""
-    amounts = {measure.name: f"u{i}" for i, measure in enumerate(sums(stage))}
+def _sources(stage: DpTable, planned: Plan) -> dict[Key, str]:
+    """Which exact column each drawn quantity starts from."""
     counts = {"persons": "persons", "selection": "persons", "rows": "rows"}
-    return {_key(m): amounts[m.name] if m.kind == "sum" else counts[m.kind] for m in planned.drawn}
+    amounts = {(m.name, kind): column for i, m in of_columns(stage) for kind, column in amounts_of(i, m).items()}
+    return {q.key: counts[q.kind] if q.kind in counts else amounts[q.key] for q in planned.drawn}
 
 
-def _key(measure: MeasurePlan) -> str:
-    """A recipe may well call a measure ``selection``: ours is keyed by what no measure is called."""
-    return "" if measure.kind == "selection" else measure.name
-
-
-def draw(exact: ExactCells, planned: Plan) -> tuple[dict[str, pa.Array], dict[str, Integers]]:
-    """Noise on every cell; with private cells, on those only whose noisy count of persons reaches the threshold."""
+def draw(exact: ExactCells, planned: Plan) -> tuple[dict[str, pa.Array], dict[Key, Integers]]:
+    """Noise on every cell; with private cells, on those only whose noisy count of persons is above the threshold."""
     groups, values = exact.groups, exact.values
-    drawn: dict[str, Integers] = {}
-    if planned.selection is not None and planned.threshold is not None:
-        count = noise.add_noise(values[_key(planned.selection)], planned.selection.noise)
-        shown = count >= planned.threshold
+    drawn: dict[Key, Integers] = {}
+    selection, rule = planned.selection, planned.rule
+    if selection is not None and rule is not None and isinstance(selection.noise, Noise):
+        count = noise.add_truncated(values[selection.key], selection.noise, rule.reach)
+        shown = count > rule.threshold
         groups = {name: array.filter(pa.array(shown)) for name, array in groups.items()}
-        values = {name: array[shown] for name, array in values.items()}
-        drawn[_key(planned.selection)] = count[shown]
-    for measure in planned.measures:
-        if _key(measure) not in drawn:
-            drawn[_key(measure)] = noise.add_noise(values[_key(measure)], measure.noise)
+        values = {key: array[shown] for key, array in values.items()}
+        drawn[selection.key] = count[shown]
+    elif selection is not None:
+        raise PrivacyNotMet("cells cannot be chosen privately without their rule")
+    for quantity in planned.measures:
+        if quantity.key not in drawn:
+            drawn[quantity.key] = noise.add_noise(values[quantity.key], quantity.noise)
     return groups, drawn
 
 
@@ -155,7 +156,7 @@ def _public(stage: DpTable, planned: Plan, dims: tuple[Dimension, ...], cells: i
         "cells": stage.cells,
         "cells_published": cells,
         "group_by": [_described(dimension) for dimension in dims],
-        "clipped_at_zero": [m.name for m in planned.measures if output.clipped_at_zero(stage, m)],
+        "clipped_at_zero": [m.name for m in stage.measures if output.clipped_at_zero(stage, m)],
         "notes": _notes(stage),
     }
 
@@ -171,8 +172,10 @@ def _notes(stage: DpTable) -> list[str]:
         "Intervals cover the noise with a chance of 95 %; they do not cover what bounding and clamping left out.",
         "Rows without a group value, and rows outside the declared values, are left out.",
     ]
-    if any(measure.kind == "sum" for measure in stage.measures):
-        notes.append("Amounts are clamped to the declared bounds; a missing amount adds nothing to its sum.")
+    if any(measure.column is not None for measure in stage.measures):
+        notes.append("Amounts are clamped to the declared bounds; a missing amount adds nothing.")
+    if any(measure.kind in ("mean", "variance") for measure in stage.measures):
+        notes.append("The mean or variance of a cell that may be empty is anything between the bounds, and its interval says so.")
     if stage.cells == "private":
         notes.append("A cell that is absent is empty, or held by few persons: the table does not tell which.")
     return notes

@@ -49,11 +49,18 @@ class GroupBy(Value):
         return self.column if self.bucket is None else f"{self.column}_{self.bucket}"
 
 
+OF_A_COLUMN = ("sum", "mean", "variance")
+"""Kinds of measure that are about the clamped values of a column."""
+
+
 class Measure(Value):
-    """A measure of a DP table: distinct persons, rows, or the sum of a clamped column, in whole ``unit``\\ s."""
+    """A measure of a DP table: distinct persons, rows, or the sum, mean or variance of a clamped column.
+
+    Values are counted in whole ``unit``\\ s.
+    """
 
     name: Name
-    kind: Literal["persons", "rows", "sum"]
+    kind: Literal["persons", "rows", "sum", "mean", "variance"]
     column: Name | None = None
     lower: Bound | None = None
     upper: Bound | None = None
@@ -63,9 +70,9 @@ class Measure(Value):
     @model_validator(mode="after")
     def _sum_is_bounded(self) -> Self:
         bounds = (self.column, self.lower, self.upper)
-        if self.kind == "sum":
+        if self.kind in OF_A_COLUMN:
             if self.column is None or self.lower is None or self.upper is None:
-                raise ValueError("a sum needs column, lower and upper: bounds are never taken from the data")
+                raise ValueError(f"a {self.kind} needs column, lower and upper: bounds are never taken from the data")
             if not self.lower < self.upper:
                 raise ValueError("lower must be below upper")
             if Fraction(self.lower) % Fraction(self.unit) or Fraction(self.upper) % Fraction(self.unit):
@@ -86,6 +93,8 @@ class DpTable(Value):
     max_cells_per_person: Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
     max_rows_per_cell: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 1
     cells: Literal["public", "private"]
+    minimum_persons: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 1
+    noise: Literal["laplace", "gaussian"] = "laplace"
     non_negative: bool = True
 
     @model_validator(mode="after")
@@ -97,6 +106,10 @@ class DpTable(Value):
             raise ValueError("two output columns would have the same name, or differ only in upper and lower case")
         if self.cells == "private" and not self.delta > 0:
             raise ValueError("cells 'private' needs delta above 0: a cell held by one person must be able to stay hidden")
+        if self.noise == "gaussian" and not self.delta > 0:
+            raise ValueError("Gaussian noise needs delta above 0")
+        if self.minimum_persons > 1 and self.cells == "public":
+            raise ValueError("minimum_persons belongs to private cells: public ones are all shown")
         if self.cells == "public":
             for g in self.group_by:
                 declared = g.values is not None or g.start is not None or g.bucket in ("hour_of_day", "day_of_week")

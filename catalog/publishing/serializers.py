@@ -69,6 +69,7 @@ class PublishedColumnSerializer(serializers.Serializer):
     lower = serializers.CharField(allow_null=True)
     upper = serializers.CharField(allow_null=True)
     half_width = serializers.CharField(allow_null=True)
+    kind = serializers.CharField(allow_null=True, help_text="of a measure: persons, rows, sum, mean or variance")
 
 
 class PublicDecisionSerializer(serializers.Serializer):

@@ -74,6 +74,10 @@ def _of_table(path: Path, columns: Sequence[dict[str, Any]]) -> Series | None:
     if not dimensions or not measures:
         return None
     summed = len(dimensions) > 1
+    if summed:
+        measures = [c for c in measures if c.get("kind") not in ("mean", "variance")]  # these do not add up over cells
+    if not measures:
+        return None
     measure = min(measures, key=lambda c: _PREFERENCE.get(c.get("kind", ""), 3)) if summed else measures[0]
     names = {c["name"] for c in columns}
     ends = [f"{measure['name']}_{end}" for end in ("lower", "upper")]

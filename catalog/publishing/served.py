@@ -47,7 +47,7 @@ def release_file(publication: Publication) -> ReleaseFile:
     """The published file with its columns. The engine may read below the public store's folder, and nowhere else."""
     path = store.local_path(publication.store_name, publication.artefact_sha256)
     columns = columns_of(publication)
-    schema = ReleaseSchema(tuple(ReleaseColumn(**{name: column[name] for name in _COLUMN}, measure=column["role"] == "measure") for column in columns))
+    schema = ReleaseSchema(tuple(ReleaseColumn(**{name: column[name] for name in _COLUMN}, measure=column["role"] == "measure", kind=column["kind"] or "") for column in columns))
     return ReleaseFile(path, publication.artefact_sha256, schema, _root(path))
 
 
@@ -79,4 +79,5 @@ def _described(column: dict[str, Any], ends: dict[str, str]) -> dict[str, Any]:
         "lower": ends.get("lower"),
         "upper": ends.get("upper"),
         "half_width": column.get("half_width"),
+        "kind": column.get("kind"),
     }

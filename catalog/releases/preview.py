@@ -44,16 +44,16 @@ def preview(*, by: User, dataset: Dataset, document: Any, version: Version | Non
 
 
 def _budget(loss: Loss, dataset: Dataset) -> dict[str, Any] | None:
-    """What the ledger would hold afterwards, and after a year of months; by the quick rules, so at most too much."""
+    """Whether the ledger can pay, and what it would hold after a year of months."""
     population = dataset.population
     if population is None:
         return None
-    once, year = (composition.after(population, [loss] * times, exact=False) for times in (1, FORECAST))
+    year = composition.after(population, [loss] * FORECAST)
     return {
         "population": population.slug,
         "asked": checked(loss.epsilon, loss.delta).as_dict(),
         "left": balance(population).left.as_dict(),
-        "enough": composition.fits(population, once),
+        "enough": composition.can_pay(population, loss),
         "forecast": {
             "releases": FORECAST,
             "epsilon": None if year is None else format(year.epsilon.normalize(), "f"),

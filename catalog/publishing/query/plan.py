@@ -139,6 +139,9 @@ def _aggregate_type(item: tree.Selected, column: ReleaseColumn, text: str) -> Co
     if item.function in ("sum", "avg") and not column.numeric:
         message = f"{column.name} is {column.type}: {item.function} needs numbers"
         raise QueryError("type_mismatch", message, pointer="select", position=item.at, text=text)
+    if item.function in ("sum", "avg") and not column.additive:
+        message = f"{column.name} is a {column.kind}: those of cells of different size cannot be put together by {item.function}"
+        raise QueryError("type_mismatch", message, pointer="select", position=item.at, text=text)
     return "number" if item.function == "avg" else column.type
 
 

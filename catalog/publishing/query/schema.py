@@ -18,7 +18,10 @@ class SchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseColumn:
-    """One published column. ``lower`` and ``upper`` name the columns that hold its 95 % interval, if it is noisy."""
+    """One published column. ``lower`` and ``upper`` name the columns that hold its 95 % interval, if it is noisy.
+
+    ``kind``: what a measure is. Cells of means and variances cannot be added up or averaged: their sizes differ.
+    """
 
     name: str
     type: ColumnType
@@ -26,6 +29,7 @@ class ReleaseColumn:
     lower: str | None = None
     upper: str | None = None
     title: str = ""
+    kind: str = ""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -38,6 +42,10 @@ class ReleaseColumn:
     @property
     def numeric(self) -> bool:
         return self.type in NUMERIC
+
+    @property
+    def additive(self) -> bool:
+        return self.kind not in ("mean", "variance")
 
     @property
     def noisy(self) -> bool:

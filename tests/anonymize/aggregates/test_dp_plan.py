@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from anonymize.aggregates.laplace import upper_tail
 from anonymize.aggregates.noise import MAX_DIFFPRIVLIB_SCALE, draw_delta, of_scale
-from anonymize.aggregates.plan import plan, threshold
+from anonymize.aggregates.plan import plan, rule_of
+from anonymize.aggregates.selection import edge
 from anonymize.errors import AnonymizeError, PrivacyNotMet, RecipeError
 from tests.anonymize.aggregates.worlds import dp_stage
 
@@ -97,10 +97,10 @@ def test_the_samplers_delta_covers_the_distance_summed_threshold_by_threshold():
 def test_the_threshold_is_the_smallest_that_hides_all_cells_of_one_person():
     planned = plan(dp_stage(cells="private", max_cells_per_person=5))
     assert planned.selection is not None
-    assert planned.threshold is not None
+    assert planned.rule is not None
     rate, chance = planned.selection.noise.rate, planned.selection_delta / 5
-    assert Fraction(upper_tail(rate, planned.threshold - 1)) <= chance
-    assert Fraction(upper_tail(rate, planned.threshold - 2)) > chance
+    assert planned.rule.rate == rate
+    assert Fraction(edge(rate, planned.rule.reach)) <= chance < Fraction(edge(rate, planned.rule.reach - 1))
 
 
 def test_private_cells_without_a_count_of_persons_pay_for_one():
@@ -121,7 +121,7 @@ def test_no_delta_left_for_choosing_cells_is_refused():
     assert planned.selection is not None
     for left in (Fraction(0), Fraction(-1, 10**9)):
         with pytest.raises(RecipeError, match="nothing for choosing"):
-            threshold(planned.selection, left, 1)
+            rule_of(planned.selection, left, 1)
 
 
 @pytest.mark.parametrize(
@@ -151,5 +151,7 @@ def test_the_preview_is_exact_text_and_holds_every_measure():
     assert told["epsilon"] == "1"
     assert told["delta"] == "0.000001"
     assert [m["half_width"] for m in told["measures"]] == ["6", "2995.73"]
-    assert told["selection"]["threshold"] == plan(dp_stage(measures=[PEOPLE, SPEND], cells="private")).threshold
+    rule = plan(dp_stage(measures=[PEOPLE, SPEND], cells="private")).rule
+    assert rule is not None
+    assert told["selection"]["threshold"] == rule.threshold == rule.reach
     assert Decimal(told["measures"][0]["scale"]) == 2

@@ -41,6 +41,7 @@ def quiet(monkeypatch):
     """No noise: what is left is the exact table, which only a test may see. Notes what noise was asked for."""
     asked = []
     monkeypatch.setattr(noise, "add_noise", lambda values, drawn: asked.append(drawn) or values.copy())
+    monkeypatch.setattr(noise, "add_truncated", lambda values, drawn, reach: asked.append(drawn) or values.copy())
     return asked
 
 
@@ -138,7 +139,7 @@ def test_a_private_table_publishes_the_same_count_that_it_chose_by(duck):
     rows = table_of([_row(f"w{i}", f"p{i % 40}") for i in range(4000)])
     released = release(duck, rows, stage)
     assert 0 < len(released.table) <= 40
-    assert min(released.table["people"]) >= released.report_public["selection"]["threshold"]
+    assert min(released.table["people"]) > released.report_public["selection"]["threshold"]
 
 
 def test_a_measure_may_be_called_selection(duck, quiet):

@@ -106,7 +106,7 @@ def test_an_amount_that_is_not_clamped_is_found(monkeypatch):
 
 def test_a_threshold_without_delta_is_found(monkeypatch):
     right = staging.plan
-    monkeypatch.setattr(staging, "plan", lambda stage: replace(right(stage), threshold=1))
+    monkeypatch.setattr(staging, "plan", lambda stage: replace(right(stage), rule=replace(right(stage).rule, reach=1, minimum=1)))
     assert _accused(PRIVATE, ALONE, ["c"])
 
 
@@ -115,9 +115,11 @@ def test_cells_chosen_by_the_exact_count_are_found(monkeypatch):
     four = [{"who": f"q{i}", "place": "c", "amount": 1} for i in range(4)]
 
     def exact_choice(exact, planned):
-        shown = exact.values["people"] >= 5
-        values = noise_module.add_noise(exact.values["people"][shown], planned.measures[0].noise)
-        return {name: array.filter(pa.array(shown)) for name, array in exact.groups.items()}, {"people": values}
+        exact_count = exact.values["people", "persons"]
+        shown = exact_count >= 5
+        values = noise_module.add_noise(exact_count[shown], planned.measures[0].noise)
+        groups = {name: array.filter(pa.array(shown)) for name, array in exact.groups.items()}
+        return groups, {("people", "persons"): values}
 
     monkeypatch.setattr(staging, "draw", exact_choice)
     assert _accused(PRIVATE, ALONE, ["c"], others=OTHERS + four)

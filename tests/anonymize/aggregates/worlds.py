@@ -82,10 +82,11 @@ def many_draws(rows: pd.DataFrame, stage: DpTable, copies: int, places: list[str
         cells.with_data,
     )
     groups, noisy = staging.draw(tiled, staging.plan(stage))
+    found = next(values for (name, _), values in noisy.items() if name == measure)
     wide = np.full((copies, len(places)), _HIDDEN, dtype=np.int64)
     for i, place in enumerate(places):
         there = pc.equal(groups["place"], place).to_numpy(zero_copy_only=False)
-        wide[groups["copy"].to_numpy()[there], i] = noisy[measure][there]
+        wide[groups["copy"].to_numpy()[there], i] = found[there]
     return wide
 
 
