@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
+from anonymize import promised_models
 from anonymize.recipe import Column, DpTable, KAnonymity, Pseudonym, Recipe, Truncated
 
 _LIBRARIES = ("duckdb", "narwhals", "pandas", "numpy", "pyarrow", "diffprivlib", "opendp", "faker")
@@ -75,13 +76,17 @@ def k_anonymity_promise(stage: KAnonymity, smallest: int, quasi: list[str], by_p
         "measured_k": smallest,
         "unit": unit,
         "quasi_identifiers": quasi,
-        "sentence": (
-            f"By the columns {', '.join(quasi)}, every row looks the same as those of at least {smallest} different "
-            f"{'people' if by_person else 'rows'}."
+        "models": [model.model_dump(mode="json", exclude={"population"}, exclude_none=True) for model in stage.models],
+        "sentence": " ".join(
+            [
+                f"By the columns {', '.join(quasi)}, every row looks the same as those of at least {smallest} different "
+                f"{'people' if by_person else 'rows'}.",
+                *promised_models.sentences(stage.models),
+            ]
         ),
         "limits": (
             "This stops linking through the named columns, once. It does not compose with other releases about the same "
-            "people, and says nothing about what a group of people have in common."
+            f"people, and says nothing {'more ' if stage.sensitive_models else ''}about what a group of people have in common."
         ),
     }
 

@@ -65,6 +65,12 @@ def read(file: str, folder: Path | None, columns: Sequence[str]) -> PopulationTa
     return PopulationTable(file, texts, found.codes[:, [place[column] for column in columns]], found.persons)
 
 
+def looks_like(text: str) -> bool:
+    """Whether a text is meant as a population rather than as a hierarchy: commas and no ``;`` in its first line."""
+    first = text.partition("\n")[0]
+    return "," in first and ";" not in first
+
+
 def parse(file: str, text: str) -> PopulationTable:
     """Check the text of a population file; ``file`` is its name, for errors. Raises :class:`RecipeError`."""
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)

@@ -11,8 +11,9 @@ from pydantic import Field, model_validator
 from anonymize.errors import RecipeError
 from anonymize.recipe.checks import problems_of
 from anonymize.recipe.columns import Column, Role
-from anonymize.recipe.hierarchies import Hierarchy
+from anonymize.recipe.hierarchies import Hierarchy, file_of
 from anonymize.recipe.identifiers import Truncated
+from anonymize.recipe.microdata import KAnonymity
 from anonymize.recipe.stages import PROTECTING, ROW_STAGES, Protecting, RowStage, Stage
 from anonymize.recipe.values import Name, Value
 
@@ -59,6 +60,14 @@ class Recipe(Value):
             for name, column in self.columns.items()
             if column.role is Role.QUASI_IDENTIFIER or isinstance(column.release_as, Truncated)
         }
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The files beside the recipe that it needs: of hierarchies, and of populations that models speak of."""
+        named = {file_of(column.hierarchy) for column in self.columns.values()}
+        stage = self.final
+        asked = stage.population_models if isinstance(stage, KAnonymity) else ()
+        return frozenset(name for name in named if name is not None) | {model.population.file for model in asked}
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces; what :meth:`sha256` is taken of."""

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from catalog.display.numbers import number
 from catalog.people.models import Organisation
+from catalog.publishing import promised_models
 from catalog.publishing.models import Publication
 
 # code → word. One table for all rooms: a code that two of them use means the same thing in both.
@@ -280,13 +281,15 @@ def sentence(guarantee: dict[str, Any]) -> str:
             "nobody can learn from it what a single person did."
         )
     if family == "k_anonymity":
-        named = ", ".join(guarantee.get("quasi_identifiers", []))
-        if "person" in str(guarantee.get("unit", "")):
-            return _("By %(columns)s, every row looks the same as those of at least %(k)s different people.") % {
-                "columns": named, "k": number(guarantee.get("measured_k")),
-            }  # fmt: skip
-        return _("By %(columns)s, at least %(k)s rows look the same.") % {"columns": named, "k": number(guarantee.get("measured_k"))}
+        return " ".join([_of_classes(guarantee), *promised_models.sentences(guarantee)])
     return _("These data are not about people. They were scanned for personal values, and an officer cleared them as they are.")
+
+
+def _of_classes(guarantee: dict[str, Any]) -> str:
+    figures = {"columns": ", ".join(guarantee.get("quasi_identifiers", [])), "k": number(guarantee.get("measured_k"))}
+    if "person" in str(guarantee.get("unit", "")):
+        return _("By %(columns)s, every row looks the same as those of at least %(k)s different people.") % figures
+    return _("By %(columns)s, at least %(k)s rows look the same.") % figures
 
 
 def limits(guarantee: dict[str, Any]) -> str:
@@ -299,6 +302,11 @@ def limits(guarantee: dict[str, Any]) -> str:
             "This stops linking through the named columns, once. It does not add up with other releases about the same people, "
             "and says nothing about what a group of people have in common."
         )
+        if promised_models.of_columns(guarantee):
+            once = _(
+                "This stops linking through the named columns, once. It does not add up with other releases about the same people, "
+                "and says nothing more about what a group of people have in common."
+            )
         if guarantee.get("pseudonyms") != "dataset":
             return once
         lasting = _("Its pseudonyms are the same in other releases of this dataset: joined, rows can stand out from fewer people.")
