@@ -26,15 +26,14 @@ from anonymize.tables.base import Frame, TableEngine
 
 @dataclass(frozen=True)
 class Dictionary:
-    """One quasi-identifier: its distinct values (null last, where there is one) and where their codes are kept.
+    """One quasi-identifier: its distinct values, null last, where there is one; the place of a value is its code.
 
-    ``keys``: (value, number) in the table engine. ``numbers[i]`` is the number of the value with code i.
+    ``known``: the values but null as the table engine has them, in their own type.
     """
 
     column: str
     values: list[Any]
-    numbers: list[int]
-    keys: Frame
+    known: pd.Series[Any]
     ladder: Ladder
     coded: CodedLadder
 
@@ -71,39 +70,24 @@ def dictionary(
 
     A ladder that is drawn from the data is told how many distinct persons have each value, rows where there is no key.
     """
-    value, number, persons = names.of("value"), names.of("number"), names.of("persons")
+    value, persons = names.of("value"), names.of("persons")
     drawn = isinstance(hierarchy, DRAWN_FROM_DATA)
-    distinct = _counted(frame, column, person_key, value, persons) if drawn else _distinct(frame, column, value)
-    keys = engine.with_row_number(distinct, number)
-    rows = engine.collect(keys)
-    counts = rows[persons].to_list() if drawn else [0] * len(rows)
-    found = list(zip(_python(rows[value]), _python(rows[number]), counts, strict=True))
+    distinct = _counted(frame, column, person_key, value, persons) if drawn else frame.select(nw.col(column).alias(value)).unique()
+    rows = engine.collect(distinct)
+    found = list(pa.array(rows[value]).to_pylist())
     # an engine may list distinct values in any order; sorted, the same input gives the same codes
-    found.sort(key=lambda entry: hierarchies.as_text(entry[0]))
-    null = [None] if _has_null(engine, frame, column) else []
-    values = [value for value, _, _ in found] + null
-    held = [int(count) for _, _, count in found] + [0] * len(null) if drawn else None
+    order = sorted((i for i, entry in enumerate(found) if entry is not None), key=lambda i: hierarchies.as_text(found[i]))
+    null = [None] if len(order) < len(found) else []
+    values = [found[i] for i in order] + null
+    held = [int(count) for count in rows[persons].iloc[order]] + [0] * len(null) if drawn else None
     ladder = hierarchies.build(column, hierarchy, values, folder, held)
-    return Dictionary(column, values, [number for _, number, _ in found], keys.select(value, number), ladder, code(ladder, values))
-
-
-def _distinct(frame: Frame, column: str, value: str) -> Frame:
-    return frame.select(nw.col(column).alias(value)).filter(~nw.col(value).is_null()).unique()
+    return Dictionary(column, values, rows[value].iloc[order].reset_index(drop=True), ladder, code(ladder, values))
 
 
 def _counted(frame: Frame, column: str, person_key: str | None, value: str, persons: str) -> Frame:
-    """Every value that is not null, with its distinct persons (rows without a key)."""
+    """Every value with its distinct persons (rows without a key)."""
     held = frame if person_key is None else frame.select(column, person_key).unique()
-    present = held.select(nw.col(column).alias(value)).filter(~nw.col(value).is_null())
-    return present.group_by(value).agg(nw.len().alias(persons))
-
-
-def _python(column: pd.Series[Any]) -> list[Any]:
-    return list(pa.array(column).to_pylist())
-
-
-def _has_null(engine: TableEngine, frame: Frame, column: str) -> bool:
-    return engine.rows(frame.select(nw.col(column)).filter(nw.col(column).is_null()).head(1)) > 0
+    return held.select(nw.col(column).alias(value)).group_by(value).agg(nw.len().alias(persons))
 
 
 def with_codes(engine: TableEngine, frame: Frame, dictionaries: Sequence[Dictionary], names: Names) -> Frame:
@@ -193,12 +177,11 @@ def _look_up(
     text: Mapping[str, list[str | None]] | None = None,
 ) -> Frame:
     """Look up columns by value, one entry a code. A null value gets the last whole number, and null for a text."""
-    value, number = names.of("value"), names.of("number")
-    known = len(entry.numbers)
-    columns = {number: _series(entry.numbers, "int64[pyarrow]")}
+    value, known = names.of("value"), len(entry.known)
+    columns = {value: entry.known}
     columns |= {name: _series(column[:known], "int64[pyarrow]") for name, column in whole.items()}
     columns |= {name: _series(column[:known], "string[pyarrow]") for name, column in (text or {}).items()}
-    keys = entry.keys.join(engine.from_pandas(pd.DataFrame(columns)), on=number, how="inner").drop(number)
+    keys = engine.from_pandas(pd.DataFrame(columns))
     joined = frame.join(keys, left_on=entry.column, right_on=value, how="left")
     if len(entry.values) == known:
         return joined
