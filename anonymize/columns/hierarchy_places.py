@@ -91,7 +91,7 @@ def ladders(file: str, features: Sequence[Properties]) -> list[Places]:
     Parents go from many distinct codes to few; of two that say the same, and of those that are the same everywhere,
     one is enough or none. Looks at the layer alone, never at data.
     """
-    named = [name for name in features[0] if 0 < len(name) <= MAX_NAME and all(is_code(has.get(name)) for has in features)]
+    named = [name for name in features[0] if 0 < len(name) <= MAX_NAME and name.isprintable() and all(is_code(has.get(name)) for has in features)]
     columns = {name: [str(has[name]) for has in features] for name in named}
     distinct = {name: len(set(column)) for name, column in columns.items()}
     parents: list[str] = []

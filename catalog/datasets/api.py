@@ -26,7 +26,7 @@ from catalog.datasets.policies import check_can_edit, check_can_see_inside
 from catalog.ledger.models import Population
 from catalog.people.models import Organisation, User
 
-HIERARCHY_NAME = re.compile(r"\w[\w.-]*\.csv")
+HIERARCHY_NAME = re.compile(r"\w[\w.-]*\.(csv|geojson)")
 
 
 def dataset_at(slug: str) -> Dataset:
@@ -129,18 +129,30 @@ class LadderParser(BaseParser):
     """``text/csv``, as it is, not endless."""
 
     media_type = "text/csv"
+    name = ".csv"
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        body = stream.read(services.MAX_HIERARCHY_BYTES + 1)
-        if not len(body) <= services.MAX_HIERARCHY_BYTES:
-            raise TooLarge(f"A hierarchy file has at most {services.MAX_HIERARCHY_BYTES} bytes. Nothing was kept.")
+        most = services.most_bytes(self.name)
+        body = stream.read(most + 1)
+        if not len(body) <= most:
+            raise TooLarge(f"A hierarchy file has at most {most} bytes. Nothing was kept.")
         return body
 
 
+class LayerParser(LadderParser):
+    """``application/geo+json`` (RFC 7946): a layer of places, likewise."""
+
+    media_type = "application/geo+json"
+    name = services.LAYER
+
+
+MEDIA_TYPES = {"csv": LadderParser.media_type, "geojson": LayerParser.media_type}
+
+
 _FILE_NAME = OpenApiParameter(
-    "name", {"type": "string", "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.csv$", "maxLength": 100}, OpenApiParameter.PATH, required=True
+    "name", {"type": "string", "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.(csv|geojson)$", "maxLength": 100}, OpenApiParameter.PATH, required=True
 )
 
 
@@ -162,14 +174,14 @@ class HierarchiesView(ApiView):
 
 
 class HierarchyView(ApiView):
-    """One hierarchy file: ``;`` separated, leaf first, one line a value."""
+    """One hierarchy file: ``;`` separated, leaf first, one line a value; or a GeoJSON layer whose features have codes."""
 
     required_scopes: ClassVar = {"GET": "read", "PUT": "datasets:write"}
-    parser_classes = (LadderParser,)  # type: ignore[assignment]
+    parser_classes = (LadderParser, LayerParser)  # type: ignore[assignment]
 
     @extend_schema(
         operation_id="hierarchies_read", tags=["datasets"], parameters=[path_slug(), _FILE_NAME],
-        responses={(200, "text/csv"): OpenApiTypes.STR},
+        responses=dict.fromkeys(((200, kind) for kind in MEDIA_TYPES.values()), OpenApiTypes.STR),
     )  # fmt: skip
     def get(self, request: Request, slug: str, name: str) -> HttpResponse:
         dataset = dataset_at(slug)
@@ -178,17 +190,17 @@ class HierarchyView(ApiView):
         found = HierarchyFile.objects.filter(dataset=dataset, name=name).first() if known else None
         if found is None:
             raise Http404
-        return HttpResponse(found.content.encode(), content_type="text/csv; charset=utf-8")
+        return HttpResponse(found.content.encode(), content_type=f"{MEDIA_TYPES[name.rpartition('.')[2]]}; charset=utf-8")
 
     @extend_schema(
         operation_id="hierarchies_put", tags=["datasets"], parameters=[path_slug(), _FILE_NAME],
-        request={"text/csv": OpenApiTypes.BINARY}, responses=serializers.HierarchyFileSerializer,
+        request=dict.fromkeys(MEDIA_TYPES.values(), OpenApiTypes.BINARY), responses=serializers.HierarchyFileSerializer,
     )  # fmt: skip
     def put(self, request: Request, slug: str, name: str) -> Response:
         dataset = dataset_at(slug)
         check_can_edit(signed_in(request), dataset)
         if HIERARCHY_NAME.fullmatch(name) is None:
-            raise _unknown("name", "The name of a hierarchy file is a plain file name that ends in .csv.")
+            raise _unknown("name", "The name of a hierarchy file is a plain file name that ends in .csv or .geojson.")
         content = request.data if isinstance(request.data, bytes) else b""
         kept = services.set_hierarchy_file(by=signed_in(request), dataset=dataset, name=name, content=content)
         return Response(serializers.shown_hierarchy(kept))

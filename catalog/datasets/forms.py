@@ -142,16 +142,25 @@ def ladders_for(column: Column) -> list[tuple[str, str]]:
             ({"intervals": ["1000", "10000", "100000"]}, _("intervals of 1,000, 10,000, 100,000")),
         ]
     elif column.type in TIMES:
-        made = [({"dates": ["day", "month", "quarter", "year"]}, _("day, month, quarter, year"))]
+        hours = [({"dates": ["hour", "day", "month", "year"]}, _("hour, day, month, year"))] if column.type != "date" else []
+        made = [({"dates": ["day", "month", "quarter", "year"]}, _("day, month, quarter, year")), *hours]
     elif column.type == "text":
         made = [({"prefix": [8, 5, 2]}, _("code: its first 8, 5, 2 characters")), ({"h3": [9, 8, 7, 6]}, _("H3 cells 9, 8, 7, 6"))]
     return [(json.dumps(ladder, sort_keys=True), label) for ladder, label in made]
+
+
+def _named(name: str, ladder: dict[str, Any]) -> str:
+    """What a ladder from a file is called: of a layer, which of its codes lead where."""
+    if "places" not in ladder:
+        return _("file %(name)s") % {"name": name}
+    steps = [ladder["places"]["code"], *ladder["places"]["parents"]]
+    return _("file %(name)s: %(steps)s") % {"name": name, "steps": " → ".join(steps)}
 
 
 def column_forms(version: Version | None, data: Any = None) -> list[ColumnForm]:
     """A form for each column of a version, at most :data:`MOST_COLUMNS`."""
     if version is None:
         return []
-    names = version.dataset.hierarchy_files.order_by("name").values_list("name", flat=True)
-    ladders = [(json.dumps({"file": name}, sort_keys=True), _("file %(name)s") % {"name": name}) for name in names]
+    files = version.dataset.hierarchy_files.order_by("name").values_list("name", "ladders")
+    ladders = [(json.dumps(ladder, sort_keys=True), _named(name, ladder)) for name, offered in files for ladder in offered]
     return [ColumnForm(data, prefix=f"c{column.pk}", column=column, ladders=ladders) for column in version.columns.all()[:MOST_COLUMNS]]

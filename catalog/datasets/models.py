@@ -87,11 +87,15 @@ class Contract(models.Model):
 
 
 class HierarchyFile(models.Model):
-    """A ladder of values (public knowledge: districts, ages, occupations) that recipes of a dataset refer to by name."""
+    """A ladder of values (public knowledge: districts, ages, occupations), or a population table (public counts of persons),
+    that recipes of a dataset refer to by name."""
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="hierarchy_files")
-    name = models.CharField(max_length=100, validators=[RegexValidator(r"^[\w][\w.-]*\.csv\Z", "A plain file name that ends in .csv.")])
+    name = models.CharField(
+        max_length=100, validators=[RegexValidator(r"^[\w][\w.-]*\.(csv|geojson)\Z", "A plain file name that ends in .csv or .geojson.")]
+    )
     content = models.TextField()
+    ladders = models.JSONField(default=list, blank=True, help_text="the hierarchies that it offers, as a recipe spells them")
     sha256 = models.CharField(max_length=64, validators=[SHA256])
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     uploaded_at = models.DateTimeField(auto_now=True)

@@ -132,6 +132,7 @@ def terms(contract: Contract | None) -> dict[str, Any] | None:
 
 class HierarchyFileSerializer(serializers.Serializer):
     name = serializers.CharField()
+    ladders = serializers.ListField(child=Document(), help_text="hierarchies that it offers, as a recipe spells them")
     sha256 = serializers.CharField()
     uploaded_by = serializers.CharField()
     uploaded_at = serializers.DateTimeField()
@@ -144,7 +145,10 @@ class HierarchyPageSerializer(serializers.Serializer):
 
 
 def shown_hierarchy(kept: HierarchyFile) -> dict[str, Any]:
-    return {"name": kept.name, "sha256": kept.sha256, "uploaded_by": kept.uploaded_by.get_username(), "uploaded_at": kept.uploaded_at}
+    return {
+        "name": kept.name, "ladders": kept.ladders, "sha256": kept.sha256,
+        "uploaded_by": kept.uploaded_by.get_username(), "uploaded_at": kept.uploaded_at,
+    }  # fmt: skip
 
 
 # --- versions ----------------------------------------------------------------------------------------------------

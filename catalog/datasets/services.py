@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from anonymize.columns import hierarchy_files
+from anonymize.columns import hierarchy_files, hierarchy_places, population_files
 from anonymize.errors import Problem, RecipeError
 from anonymize.recipe import Column as RecipeColumn
 from anonymize.recipe import Role as ColumnRole
@@ -29,6 +29,8 @@ from catalog.ledger.models import Population
 from catalog.people.models import Organisation, User
 
 MAX_HIERARCHY_BYTES = 16 * 1024**2
+MAX_LAYER_BYTES = 32 * 1024**2
+LAYER = ".geojson"
 CHECK_TASK = "datasets.check_version"
 CONTRACT_FIELDS = ("supplier", "number", "valid_from", "valid_until", "permits_aggregates", "permits_microdata", "attribution")
 DATASET_FIELDS = (
@@ -130,31 +132,47 @@ def _set_contract(dataset: Dataset, terms: Mapping[str, Any] | None) -> None:
 
 
 def set_hierarchy_file(*, by: User, dataset: Dataset, name: str, content: bytes) -> HierarchyFile:
-    """Keep a ladder of values under a name that recipes of this dataset can refer to; replaces one of that name."""
+    """Keep a ladder of values, or a population table, under a name that recipes of this dataset can refer to; replaces one
+    of that name."""
     check_can_edit(by, dataset)
-    if not 0 < len(content) <= MAX_HIERARCHY_BYTES:
-        raise Invalid(f"A hierarchy file has between 1 and {MAX_HIERARCHY_BYTES} bytes.")
+    if not 0 < len(content) <= most_bytes(name):
+        raise Invalid(f"A hierarchy file has between 1 and {most_bytes(name)} bytes.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Invalid("A hierarchy file must be UTF-8 text.") from None
     if "\0" in text:
         raise Invalid("A hierarchy file must be text.")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    values = {"content": text, "sha256": digest, "uploaded_by": by}
     try:
-        hierarchy_files.parse(name, text)
+        HierarchyFile(dataset=dataset, name=name, **values).full_clean(validate_unique=False, validate_constraints=False)
+        ladders = _ladders(name, text)
+    except ValidationError as error:
+        raise Invalid("This hierarchy file cannot be kept.", problems=_problems(error)) from None
     except RecipeError as error:
         raise Invalid(error.message, problems=error.problems) from None
-    digest = hashlib.sha256(text.encode()).hexdigest()
     with transaction.atomic():
-        values = {"content": text, "sha256": digest, "uploaded_by": by}
-        candidate = HierarchyFile(dataset=dataset, name=name, **values)
-        try:
-            candidate.full_clean(validate_unique=False, validate_constraints=False)
-        except ValidationError as error:
-            raise Invalid("This hierarchy file cannot be kept.", problems=_problems(error)) from None
-        kept, _ = HierarchyFile.objects.update_or_create(dataset=dataset, name=name, defaults=values)
+        kept, _ = HierarchyFile.objects.update_or_create(dataset=dataset, name=name, defaults=values | {"ladders": ladders})
         audit.record(by=by, action="hierarchy.set", subject=dataset, detail={"name": name, "sha256": digest})
     return kept
+
+
+def most_bytes(name: str) -> int:
+    """How large a hierarchy file of a name may be: a layer has the shapes of its places in it."""
+    return MAX_LAYER_BYTES if name.endswith(LAYER) else MAX_HIERARCHY_BYTES
+
+
+def _ladders(name: str, text: str) -> list[dict[str, Any]]:
+    """The hierarchies that a file offers, as recipes spell them. Raises :class:`RecipeError` for a file that is none."""
+    if name.endswith(LAYER):
+        offered = hierarchy_places.ladders(name, hierarchy_places.parse(name, text))
+        return [{"places": places.model_dump(mode="json")} for places in offered]
+    if population_files.looks_like(text):
+        population_files.parse(name, text)
+        return []
+    hierarchy_files.parse(name, text)
+    return [{"file": name}]
 
 
 # --- versions --------------------------------------------------------------------------------------------------------

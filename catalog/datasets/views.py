@@ -148,6 +148,6 @@ def hierarchy(request: HttpRequest, slug: str) -> HttpResponseBase:
         raise Invalid("Choose a hierarchy file first. Nothing was changed.")
     file = form.cleaned_data["file"]
     name = form.cleaned_data["name"] or services.display_name(file.name)
-    content = file.read(services.MAX_HIERARCHY_BYTES + 1)
+    content = file.read(services.most_bytes(name) + 1)
     services.set_hierarchy_file(by=actor(request), dataset=dataset, name=name, content=content)
     return _back(dataset, "hierarchies")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -98,9 +99,19 @@ def test_a_hierarchy_file_is_kept_replaced_and_read_back(steward, version):
     assert [kept["name"] for kept in steward.get("datasets/survey/hierarchies").json()["results"]] == ["place.csv"]
 
 
+def test_a_layer_of_places_is_kept_and_says_which_ladders_it_offers(steward, version):
+    features = [{"type": "Feature", "properties": {"dong": d, "gu": d[:2]}, "geometry": None} for d in ("111", "112", "121")]
+    content = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    kept = put(steward, "areas.geojson", content, "application/geo+json").json()
+    assert kept["ladders"] == [{"places": {"file": "areas.geojson", "code": "dong", "parents": ["gu"]}}]
+    read = steward.get("datasets/survey/hierarchies/areas.geojson")
+    assert (read.content, read["Content-Type"]) == (content, "application/geo+json; charset=utf-8")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "kind", "status"),
     [
+        ("a.geojson", b"a;*\n", "application/geo+json", 422), ("a.geojson.txt", b"{}", "application/geo+json", 422),
         ("place.txt", b"a;*\n", "text/csv", 422), ("..csv", b"a;*\n", "text/csv", 422), ("a.csv%0A", b"a;*\n", "text/csv", 422),
         ("a.csv", b"", "text/csv", 422), ("a.csv", b"\xff\xfe", "text/csv", 422), ("a.csv", b"a\0b", "text/csv", 422),
         ("a.csv", b"{}", "application/json", 415), ("%00.csv", b"a;*\n", "text/csv", 422), (f"{'x' * 200}.csv", b"a;*\n", "text/csv", 422),

@@ -169,6 +169,19 @@ def test_a_ladder_file_is_kept_and_offered(steward, dataset):
     assert "file districts.csv" in parsed(steward.get("/steward/datasets/night-buses")).text
 
 
+def test_a_layer_of_places_is_kept_and_its_ladder_chosen(steward, dataset):
+    version = factories.version(dataset, roles=False)
+    features = [{"type": "Feature", "properties": {"dong": d, "gu": d[:2]}, "geometry": None} for d in ("111", "112", "121")]
+    content = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    steward.post("/steward/datasets/night-buses/hierarchies", {"file": SimpleUploadedFile("areas.geojson", content)})
+    assert "file areas.geojson: dong → gu" in parsed(steward.get("/steward/datasets/night-buses")).text
+    column, ladder = version.columns.first(), {"places": {"file": "areas.geojson", "code": "dong", "parents": ["gu"]}}
+    chosen = {f"c{column.pk}-role": "quasi_identifier", f"c{column.pk}-hierarchy": json.dumps(ladder, sort_keys=True), f"c{column.pk}-title": ""}
+    steward.post("/steward/datasets/night-buses/columns", chosen)
+    column.refresh_from_db()
+    assert column.hierarchy == ladder
+
+
 def test_a_recipe_with_faults_comes_back_as_it_was_written_with_what_is_wrong(steward, dataset):
     factories.version(dataset)
     text = '{"recipe": 1, "title": "mine", "columns": {}, "stages": []}'
