@@ -36,24 +36,24 @@ class Paths:
         return tuple(path[level] for path in self.steps.values())
 
 
-def content(file: str, folder: Path | None, limit: int) -> bytes:
+def content(file: str, folder: Path | None, limit: int, *, kind: str = "hierarchy file") -> bytes:
     """What ``folder/file`` holds. Raises :class:`RecipeError` when it lies outside, is not there, or is over ``limit`` bytes."""
     try:
-        with _inside(file, folder).open("rb") as stream:
+        with _inside(file, folder, kind).open("rb") as stream:
             found = stream.read(limit + 1)
     except OSError:
-        raise RecipeError(f"hierarchy file {file}: there is no such file that can be read") from None
+        raise RecipeError(f"{kind} {file}: there is no such file that can be read") from None
     if len(found) > limit:
-        raise RecipeError(f"hierarchy file {file}: it is larger than {limit // 2**20} MB")
+        raise RecipeError(f"{kind} {file}: it is larger than {limit // 2**20} MB")
     return found
 
 
-def _inside(file: str, folder: Path | None) -> Path:
+def _inside(file: str, folder: Path | None, kind: str) -> Path:
     if folder is None:
-        raise RecipeError(f"hierarchy file {file}: the recipe has no folder to look in")
+        raise RecipeError(f"{kind} {file}: the recipe has no folder to look in")
     path = (folder / file).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise RecipeError(f"hierarchy file {file}: it lies outside the recipe's folder")
+        raise RecipeError(f"{kind} {file}: it lies outside the recipe's folder")
     return path
 
 

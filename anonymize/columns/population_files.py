@@ -53,7 +53,7 @@ def read(file: str, folder: Path | None, columns: Sequence[str]) -> PopulationTa
     Raises :class:`RecipeError` that names what is wrong by line and column.
     """
     try:
-        text = content(file, folder, MAX_BYTES).decode("utf-8-sig")
+        text = content(file, folder, MAX_BYTES, kind="population file").decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _refused(file, [Problem("not_utf8", "it is not UTF-8")]) from None
     found = parse(file, text)

@@ -70,7 +70,7 @@ def test_a_file_that_is_not_there_not_inside_or_no_text_is_refused(tmp_path: Pat
     (tmp_path / "p.csv").write_text("age\n21\n")
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "bytes.csv").write_bytes(b"age\n\xff\xfe\n")
-    with pytest.raises(RecipeError):
+    with pytest.raises(RecipeError, match="population file"):
         read(file, tmp_path / "inner", ["age"])
 
 
