@@ -9,6 +9,7 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.types as pt
 
+from anonymize.columns.missing import not_a_number
 from anonymize.errors import InputError, Problem, RecipeError
 from anonymize.recipe import Recode
 from anonymize.recipe.rows import RECODED
@@ -62,11 +63,10 @@ def _refuse(engine: TableEngine, frame: Frame, stage: Recode, *, is_float: bool)
     value = nw.col(stage.column)
     rounds, limit = stage.round_to is not None, int(RECODED)
     wrong = {
-        "no_number": [value.is_nan()] * is_float,
+        "no_number": [not_a_number(stage.column)] * is_float,
         "too_low": [value < -limit] * (rounds and stage.bottom is None),
         "too_high": [value > limit] * (rounds and stage.top is None),
     }
-    # summed, not filtered: DuckDB 2.0 skips groups of a Parquet file for isnan(), by extremes that leave NaN out
     counts = [test.cast(nw.Int64()).sum().alias(name) for name, tests in wrong.items() for test in tests]
     found: dict[Any, Any] = engine.collect(frame.select(*counts)).fillna(0).iloc[0].to_dict() if counts else {}
     if found.get("no_number"):
