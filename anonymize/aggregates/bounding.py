@@ -5,18 +5,22 @@ Per person at random, with a fresh secret order: first at most ``max_rows`` rows
 ``max_cells`` cells, each by at most ``max_rows`` rows, and the sensitivities of :mod:`anonymize.aggregates.plan` hold.
 Nothing may be merged or filtered afterwards (TRAPS.md 20).
 
-Only persons and cells that exceed a limit are ever sorted: the rest goes through one hash aggregation.
+Rows are sorted only in cells that exceed a limit; large tables are worked through in parts of the persons.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import narwhals as nw
 import pandas as pd
 
 from anonymize.aggregates.rows import Shaped
+from anonymize.errors import PrivacyNotMet
 from anonymize.tables.base import Frame, TableEngine
+
+ROWS_A_PART = 4_000_000  # rows that are bounded at once: some 300 MB
+_COUNTS = ("persons", "rows_before", "rows_after", "person_cells_before", "person_cells_after")
 
 
 @dataclass(frozen=True)
@@ -39,21 +43,55 @@ class Bounded:
 def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int) -> Bounded:
     """(person, cell) → rows and sums, bounded. ``max_rows`` times the largest amount must stay below 2^62."""
     by_cell = engine.persist(_per_person_and_cell(shaped.frame, shaped, max_rows))
-    rows_before, person_cells = _totals(engine, by_cell)
-    by_cell = _bound_rows(engine, shaped, by_cell, max_rows)
-    persons = engine.persist(by_cell.group_by("p").agg(nw.len().alias("cells")))
-    bounded = _bound_cells(engine, by_cell, persons, shaped.groups, max_cells)
-    rows_after, cells_after = _totals(engine, bounded)
+    before = _totals(engine, by_cell, max_rows)
+    whole = by_cell if not before.full else _bound_rows(engine, shaped, by_cell, max_rows)
+    persons, most = _persons(engine, whole)
+    bounded = whole if most <= max_cells else _bound_cells(engine, whole, shaped.groups, max_cells)
+    after = _totals(engine, bounded, max_rows)
+    for spent in (by_cell, whole):
+        if spent is not bounded:
+            engine.forget(spent)
     return Bounded(
         frame=bounded,
         groups=shaped.groups,
         amounts=shaped.amounts,
-        persons=engine.rows(persons),
-        rows_before=rows_before,
-        rows_after=rows_after,
-        person_cells_before=person_cells,
-        person_cells_after=cells_after,
+        persons=persons,
+        rows_before=before.rows,
+        rows_after=after.rows,
+        person_cells_before=before.pairs,
+        person_cells_after=after.pairs,
     )
+
+
+def bounded_cells(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int) -> tuple[pd.DataFrame, Bounded]:
+    """The exact cells, and the counts of the bounding, a part of the persons at a time.
+
+    A person lies in one part only, so that cells and counts of the parts add up; memory stays that of one part. (The
+    ``frame`` of what is returned is that of the last part.)
+    """
+    parts = max(1, -(-shaped.rows_in // ROWS_A_PART))
+    cells: list[pd.DataFrame] = []
+    total: Bounded | None = None
+    for part in range(parts):
+        mine = shaped if parts == 1 else replace(shaped, frame=engine.part(shaped.frame, "p", part, parts))
+        bounded = bound(engine, mine, max_cells=max_cells, max_rows=max_rows)
+        cells.append(aggregate(engine, bounded))
+        engine.forget(bounded.frame)
+        total = bounded if total is None else _added(total, bounded)
+    if total is None:
+        raise PrivacyNotMet("nothing was bounded, so nothing may be counted")
+    return _merged(cells, shaped), total
+
+
+def _added(one: Bounded, other: Bounded) -> Bounded:
+    return replace(other, **{name: getattr(one, name) + getattr(other, name) for name in _COUNTS})
+
+
+def _merged(cells: list[pd.DataFrame], shaped: Shaped) -> pd.DataFrame:
+    if len(cells) == 1:
+        return cells[0]
+    together = pd.concat(cells, ignore_index=True).groupby(list(shaped.groups), sort=True, as_index=False).sum()
+    return together.astype(dict.fromkeys(("persons", "rows", *shaped.amounts), "int64[pyarrow]"))
 
 
 def aggregate(engine: TableEngine, bounded: Bounded) -> pd.DataFrame:
@@ -82,30 +120,39 @@ def _per_person_and_cell(frame: Frame, shaped: Shaped, max_rows: int) -> Frame:
 def _bound_rows(engine: TableEngine, shaped: Shaped, by_cell: Frame, max_rows: int) -> Frame:
     cell = ["p", *shaped.groups]
     full = by_cell.filter(nw.col("n") > max_rows).select(*cell)
-    if not engine.rows(full):
-        return by_cell
     numbered = engine.with_row_number(shaped.frame.join(full, on=cell, how="semi"), "row")
-    ordered = engine.persist(engine.with_random_order(numbered, "order", ["row"]))
+    ordered = engine.persist(engine.with_scattered_order(numbered, "order", ["row"]))
     chosen = ordered.filter(nw.col("order").rank("ordinal").over(*cell) <= max_rows)
     again = _per_person_and_cell(chosen.select(*cell, *shaped.amounts), shaped, max_rows)
-    return engine.persist(nw.concat([by_cell.filter(nw.col("n") <= max_rows), again]))
+    kept = engine.persist(nw.concat([by_cell.filter(nw.col("n") <= max_rows), again]))
+    for spent in (numbered, ordered):
+        engine.forget(spent)
+    return kept
 
 
-def _bound_cells(
-    engine: TableEngine, by_cell: Frame, persons: Frame, groups: tuple[str, ...], max_cells: int
-) -> Frame:
-    busy = persons.filter(nw.col("cells") > max_cells).select("p")
-    if not engine.rows(busy):
-        return by_cell
-    theirs = engine.with_random_order(by_cell.join(busy, on="p", how="semi"), "order", ["p", *groups])
+def _bound_cells(engine: TableEngine, by_cell: Frame, groups: tuple[str, ...], max_cells: int) -> Frame:
     columns = by_cell.collect_schema().names()
-    ordered = engine.persist(theirs)
-    chosen = ordered.filter(nw.col("order").rank("ordinal").over("p") <= max_cells).select(*columns)
-    others = by_cell.join(busy, on="p", how="anti").select(*columns)
-    return engine.persist(nw.concat([others, chosen]))
+    ordered = engine.with_scattered_order(by_cell, "order", ["p", *groups])
+    return engine.persist(ordered.filter(nw.col("order").rank("ordinal").over("p") <= max_cells).select(*columns))
 
 
-def _totals(engine: TableEngine, by_cell: Frame) -> tuple[int, int]:
-    """Rows, and (person, cell) pairs."""
-    totals = engine.collect(by_cell.select(nw.col("n").sum().alias("rows"), nw.len().alias("pairs"))).iloc[0]
-    return (0 if pd.isna(totals["rows"]) else int(totals["rows"])), int(totals["pairs"])
+def _persons(engine: TableEngine, by_cell: Frame) -> tuple[int, int]:
+    """How many there are, and the most cells that one of them is in."""
+    each = by_cell.group_by("p").agg(nw.len().alias("cells"))
+    found = engine.collect(each.select(nw.len().alias("persons"), nw.col("cells").max().alias("most"))).iloc[0]
+    return int(found["persons"]), 0 if pd.isna(found["most"]) else int(found["most"])
+
+
+@dataclass(frozen=True)
+class _Totals:
+    rows: int
+    pairs: int  # of a person and a cell
+    full: bool  # whether a pair has more rows than allowed
+
+
+def _totals(engine: TableEngine, by_cell: Frame, max_rows: int) -> _Totals:
+    asked = by_cell.select(nw.col("n").sum().alias("rows"), nw.len().alias("pairs"), nw.col("n").max().alias("most"))
+    found = engine.collect(asked).iloc[0]
+    if not int(found["pairs"]):
+        return _Totals(0, 0, False)
+    return _Totals(int(found["rows"]), int(found["pairs"]), int(found["most"]) > max_rows)

@@ -23,7 +23,7 @@ from anonymize.aggregates.plan import INGREDIENTS, Kind, bounds_in_units, middle
 from anonymize.columns.hierarchies import Ladder
 from anonymize.errors import InputError, Problem, RecipeError
 from anonymize.recipe import DpTable, Measure
-from anonymize.tables.base import Frame, TableEngine
+from anonymize.tables.base import Frame, TableEngine, distinct
 
 NUMERIC = ("integer", "decimal", "number")
 
@@ -138,9 +138,9 @@ def _ladder(column: str, ladders: Mapping[str, Ladder]) -> Ladder:
 
 def _with_labels(engine: TableEngine, frame: Frame, source: str, target: str, ladder: Ladder, level: int) -> Frame:
     """Join the label of each distinct value; a null gets the ladder's label for null, which may be null."""
-    distinct = engine.collect(frame.select(nw.col(source)).unique().filter(~nw.col(source).is_null()))
-    labels = ladder.labels(level, pa.array(distinct[source]).to_pylist())
-    table = pd.DataFrame({source: distinct[source], target: _column(labels, pa.string())})
+    present = engine.collect(distinct(frame.select(nw.col(source))).filter(~nw.col(source).is_null()))
+    labels = ladder.labels(level, pa.array(present[source]).to_pylist())
+    table = pd.DataFrame({source: present[source], target: _column(labels, pa.string())})
     joined = frame.join(engine.from_pandas(table), on=source, how="left")
     of_null = ladder.labels(level, [None])[0]
     if of_null is None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from anonymize.aggregates import noise, output
 from anonymize.aggregates.accounting import Loss
-from anonymize.aggregates.bounding import Bounded, aggregate, bound
+from anonymize.aggregates.bounding import Bounded, bounded_cells
 from anonymize.aggregates.dimensions import Dimension, dimensions
 from anonymize.aggregates.noise import MAX_ABS, Integers, Noise
 from anonymize.aggregates.plan import Kind, Plan, plan
@@ -77,10 +77,9 @@ def release_table(
     progress("rows", 0.0)
     shaped = shape(engine, frame, stage=stage, dimensions=dims, person_key=person_key, ladders=ladders)
     progress("bounding", 0.2)
-    bounded = bound(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows)
+    cells, bounded = bounded_cells(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows)
     _refuse_late(planned, bounded.persons)
-    progress("aggregating", 0.6)
-    exact = exact_cells(aggregate(engine, bounded), stage, planned, dims)
+    exact = exact_cells(cells, stage, planned, dims)
     before_noise(planned.loss())
     progress("noise", 0.7)
     groups, noisy = draw(exact, planned)

@@ -44,6 +44,7 @@ class DuckEngine:
         }
         if threads is not None:
             settings["threads"] = str(threads)
+        self._kept: set[str] = set()
         self._connection = duckdb.connect(":memory:", config=settings)
         self._connection.execute("SET enable_progress_bar = false")  # it would write into a command's output
         self._connection.execute("SET TimeZone = 'UTC'")  # a cast must not depend on where a worker runs
@@ -75,6 +76,23 @@ class DuckEngine:
         head = FunctionExpression("left", digest, ConstantExpression(ORDER_BITS // 4))
         number = FunctionExpression("concat", ConstantExpression("0x"), head).cast("BIGINT")
         return self._frame(_relation(frame).select(StarExpression(), number.alias(name)))
+
+    def with_scattered_order(self, frame: Frame, name: str, by: Sequence[str]) -> Frame:
+        refuse_taken(frame, name)
+        salt = ConstantExpression(secret_bytes(SALT_BYTES).hex())
+        # hashed once more: the hash of several columns is combined by xor, whose order is far from random
+        number = _call("hash", FunctionExpression("hash", salt, *(ColumnExpression(column) for column in by)))
+        return self._frame(_relation(frame).select(StarExpression(), _call(">>", number, _constant(4)).cast("BIGINT").alias(name)))
+
+    def forget(self, frame: Frame) -> None:
+        name = _relation(frame).alias
+        if name in self._kept:
+            self._kept.remove(name)
+            self._connection.execute(f'DROP TABLE "{name}"')  # our own name
+
+    def part(self, frame: Frame, column: str, part: int, parts: int) -> Frame:
+        place = FunctionExpression("hash", ColumnExpression(column)) % ConstantExpression(parts)
+        return self._frame(_relation(frame).filter(place == ConstantExpression(part)))
 
     def with_time_bucket(self, frame: Frame, column: str, name: str, *, bucket: Bucket, time_zone: str) -> Frame:
         refuse_taken(frame, name)
@@ -128,6 +146,7 @@ class DuckEngine:
         name = f"kept_{uuid.uuid4().hex}"  # our own name, never a user's
         with _no_values_told():
             relation.create(name)
+        self._kept.add(name)
         return self._connection.table(name)
 
     @staticmethod

@@ -54,6 +54,17 @@ class PandasEngine:
         numbers = [_number(salt, row) for row in zip(*values, strict=True)] if by else [0] * len(rows)
         return _frame(rows.assign(**{name: _integers(np.array(numbers, dtype=np.int64))}))
 
+    def with_scattered_order(self, frame: Frame, name: str, by: Sequence[str]) -> Frame:
+        return self.with_random_order(frame, name, by)
+
+    def forget(self, frame: Frame) -> None:
+        """Nothing is held."""
+
+    def part(self, frame: Frame, column: str, part: int, parts: int) -> Frame:
+        rows = self.collect(frame)
+        places = pd.util.hash_array(rows[column].astype(str).to_numpy(dtype=object)) % parts
+        return _frame(rows[places == part].reset_index(drop=True))
+
     def with_time_bucket(self, frame: Frame, column: str, name: str, *, bucket: Bucket, time_zone: str) -> Frame:
         refuse_taken(frame, name)
         rows = self.collect(frame)

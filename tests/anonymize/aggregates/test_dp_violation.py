@@ -79,9 +79,9 @@ def test_seven_tenths_of_the_noise_is_found(monkeypatch):
 
 
 def test_bounding_left_out_is_found(monkeypatch):
-    right = staging.bound
+    right = staging.bounded_cells
     unlimited = {"max_cells": 10**6, "max_rows": 10**6}
-    monkeypatch.setattr(staging, "bound", lambda engine, shaped, **limits: right(engine, shaped, **unlimited))
+    monkeypatch.setattr(staging, "bounded_cells", lambda engine, shaped, **limits: right(engine, shaped, **unlimited))
     assert _accused(VISITS, MANY_ROWS, ["a"], "visits")
 
 

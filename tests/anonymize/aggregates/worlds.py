@@ -62,8 +62,8 @@ def exact(rows: pd.DataFrame, stage: DpTable) -> staging.ExactCells:
     with DuckEngine(threads=1) as engine:
         frame = engine.from_pandas(rows)
         shaped = staging.shape(engine, frame, stage=stage, dimensions=dims, person_key="who", ladders={})
-        bounded = staging.bound(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows)
-        return staging.exact_cells(staging.aggregate(engine, bounded), stage, planned, dims)
+        cells, _ = staging.bounded_cells(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows)
+        return staging.exact_cells(cells, stage, planned, dims)
 
 
 def many_draws(rows: pd.DataFrame, stage: DpTable, copies: int, places: list[str], measure: str) -> Integers:
