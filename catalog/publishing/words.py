@@ -112,6 +112,10 @@ WORDS: Final[dict[str, Any]] = {
     "sum": gettext_lazy("sum"),
     "mean": gettext_lazy("mean"),
     "variance": gettext_lazy("variance"),
+    # methods
+    "full_domain": gettext_lazy("full domain"),
+    "local_recoding": gettext_lazy("local recoding"),
+    "fixed": gettext_lazy("fixed scheme"),
     # stages of a run
     "unsealing": gettext_lazy("opening the vault"),
     "reading": gettext_lazy("reading"),

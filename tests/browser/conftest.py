@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from tests.live.platform import PASSWORD, platform
 
@@ -71,6 +72,19 @@ class Visitor:
 
     def text(self) -> str:
         return self.page.inner_text("main")
+
+    def speak(self, language: str) -> None:
+        """The same page in another language."""
+        here = self.page.url.removeprefix(self.url)
+        self.go(f"/language?set={language}&next={here}")
+
+    def faults(self) -> list[str]:
+        """What keeps people out, by axe: everything serious or critical; and a page that is wider than its window."""
+        self.page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
+        found = Axe().run(self.page).response["violations"]
+        faults = [f"{f['id']}: {f['nodes'][0]['html'][:200]}" for f in found if f["impact"] in ("serious", "critical")]
+        wide = self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        return [*faults, *(["the page scrolls sideways"] if wide else [])]
 
 
 @pytest.fixture

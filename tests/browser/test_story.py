@@ -45,9 +45,31 @@ def set_roles(stella):
     wait_for(stella, "Choose a recipe")
 
 
-def run_and_submit(stella):
+def compare_and_choose(stella):
+    """The settings are measured by a worker; one is chosen by looking, and goes into the recipe."""
     stella.page.click("li:has-text('One row per person') >> text=Look at it and run")
-    assert '"k_anonymity"' in stella.page.input_value("#recipe")
+    assert '"k": 5' in stella.page.input_value("#recipe")
+    stella.page.fill("#id_ks", "3, 10")
+    stella.page.click("text=Compare >> nth=-1")
+    stella.page.wait_for_selector("#compared svg:visible", timeout=PATIENCE_MS)
+    assert "least risk" in stella.text()
+    assert MARK not in stella.page.content()
+    looked_at(stella)
+    stella.page.click("tr:has-text('full domain, k = 10') >> text=Use this setting")
+    assert '"k": 10' in stella.page.input_value("#recipe")
+
+
+def looked_at(visitor):
+    """At the width of a desk and of a hand, in English and in Korean."""
+    for width, language in ((390, "ko"), (1280, "en")):
+        visitor.page.set_viewport_size({"width": width, "height": 900})
+        visitor.speak(language)
+        visitor.page.wait_for_selector("figure.chart svg:visible", timeout=PATIENCE_MS)
+        assert visitor.page.locator("html").get_attribute("lang") == language
+        assert visitor.faults() == []
+
+
+def run_and_submit(stella):
     stella.page.click("text=Run it")
     wait_for(stella, "Before and after")
     stella.page.fill("#context", "For the planners of the night bus.")
@@ -78,6 +100,7 @@ def test_steward_officer_and_developer(visit, site, survey):
     wait_for(stella, "Say what the columns are")
     assert MARK not in stella.page.content()
     set_roles(stella)
+    compare_and_choose(stella)
     run_and_submit(stella)
 
     oscar = visit("oscar")
