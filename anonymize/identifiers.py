@@ -21,7 +21,7 @@ from anonymize.columns.pseudonyms import Replace, pseudonyms
 from anonymize.columns.surrogates import FORMAT_STEPS, drawing, folded, pool, surrogates
 from anonymize.errors import PrivacyNotMet, Problem
 from anonymize.recipe import Pseudonym, Recipe, Surrogate, Truncated
-from anonymize.tables.base import Frame, TableEngine
+from anonymize.tables.base import Frame, TableEngine, distinct
 
 BATCH = 100_000
 FORMATS = 1000
@@ -95,7 +95,7 @@ def _linked(column: str, message: str) -> PrivacyNotMet:
 def _repeats(engine: TableEngine, frame: Frame, name: str) -> bool:
     """Whether two rows name the same; rows that name nobody do not count."""
     there = frame.filter(named(name, engine.schema(frame).field(name).type)).select(name)
-    return engine.rows(there) != engine.rows(there.unique())
+    return engine.rows(there) != engine.rows(distinct(there))
 
 
 # --- surrogates ------------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def _surrogates(engine: TableEngine, frame: Frame, name: str, how: Surrogate, pe
 def _taken(engine: TableEngine, frame: Frame, name: str, candidates: set[str]) -> set[str]:
     """Which of some folded texts are values of the column; the column passes by in batches."""
     asked, found = pa.array(sorted(candidates), pa.string()), set()
-    for batch in engine.batches(_texts(frame, name).unique(), BATCH):
+    for batch in engine.batches(distinct(_texts(frame, name)), BATCH):
         values = folded(batch.column(0))
         found |= set(values.filter(pc.is_in(values, asked)).to_pylist())
     return found
@@ -153,7 +153,7 @@ def check(engine: TableEngine, artefact: Path, frame: Frame, recipe: Recipe) -> 
             raise PrivacyNotMet(f"re-check: column {name!r} of the file written has gaps, which tell whose value was missing")
         if isinstance(how, Pseudonym):
             formed = values.filter(nw.col(name).str.contains(f"^[0-9a-f]{{{how.length}}}$"))
-            if not engine.rows(formed) == engine.rows(formed.unique()) == rows:
+            if not engine.rows(formed) == engine.rows(distinct(formed)) == rows:
                 raise PrivacyNotMet(f"re-check: column {name!r} of the file written holds what is no pseudonym, or one in two rows")
         if _common(engine, values, frame, name):
             raise PrivacyNotMet(f"re-check: column {name!r} of the file written holds a value of the original")
@@ -161,4 +161,4 @@ def check(engine: TableEngine, artefact: Path, frame: Frame, recipe: Recipe) -> 
 
 def _common(engine: TableEngine, values: Frame, frame: Frame, name: str) -> bool:
     """Whether a text stands in both columns, as it is spelled."""
-    return engine.rows(values.join(_texts(frame, name).unique(), on=name, how="semi").head(1)) > 0
+    return engine.rows(values.join(distinct(_texts(frame, name)), on=name, how="semi").head(1)) > 0

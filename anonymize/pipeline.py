@@ -32,7 +32,7 @@ from anonymize.microdata.stage import anonymise
 from anonymize.progress import Progress, between, silent
 from anonymize.recipe import DpTable, KAnonymity, Recipe, Scan
 from anonymize.rows import Prepared, prepare
-from anonymize.tables.base import TableEngine
+from anonymize.tables.base import TableEngine, distinct
 from anonymize.tables.duck import DuckEngine
 
 SAMPLE_ROWS = 20
@@ -210,7 +210,7 @@ def _ladders(job: _Job, prepared: Prepared, stage: DpTable) -> dict[str, Ladder]
     for group in stage.group_by:
         if group.level is None:
             continue
-        values = job.engine.collect(prepared.frame.select(group.column).unique())[group.column].tolist()
+        values = job.engine.collect(distinct(prepared.frame.select(group.column)))[group.column].tolist()
         column = job.recipe.columns[group.column]
         ladders[group.column] = build(group.column, column.hierarchy, values, job.folder)
     return ladders

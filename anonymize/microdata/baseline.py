@@ -13,7 +13,7 @@ import pyarrow as pa
 from anonymize.columns import hierarchies
 from anonymize.microdata.recheck import spelled
 from anonymize.recipe import Hierarchy, SensitiveModel, TCloseness
-from anonymize.tables.base import Frame, TableEngine
+from anonymize.tables.base import Frame, TableEngine, distinct
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def baseline(
 def _counts(
     engine: TableEngine, frame: Frame, column: str, hierarchy: Hierarchy | None, person_key: str | None, folder: Path | None
 ) -> dict[Any, int]:
-    held = frame.select(column) if person_key is None else frame.select(column, person_key).unique()
+    held = frame.select(column) if person_key is None else distinct(frame.select(column, person_key))
     counted = pa.Table.from_pandas(engine.collect(held.select(column).group_by(column).agg(nw.len().alias(f"{column}_n"))))
     found: dict[Any, int] = {}
     for value, n in zip(counted.column(column).to_pylist(), counted.column(f"{column}_n").to_pylist(), strict=True):

@@ -21,7 +21,7 @@ from anonymize.columns.hierarchies import Ladder
 from anonymize.columns.hierarchy_values import TOP
 from anonymize.microdata.lattice import CodedLadder, Integers, Node, code
 from anonymize.recipe import DRAWN_FROM_DATA, Hierarchy
-from anonymize.tables.base import Frame, TableEngine
+from anonymize.tables.base import Frame, TableEngine, distinct
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ def dictionary(
     """
     value, persons = names.of("value"), names.of("persons")
     drawn = isinstance(hierarchy, DRAWN_FROM_DATA)
-    distinct = _counted(frame, column, person_key, value, persons) if drawn else frame.select(nw.col(column).alias(value)).unique()
-    rows = engine.collect(distinct)
+    rows = engine.collect(_counted(frame, column, person_key if drawn else None, value, persons))
     found = list(pa.array(rows[value]).to_pylist())
     # an engine may list distinct values in any order; sorted, the same input gives the same codes
     order = sorted((i for i, entry in enumerate(found) if entry is not None), key=lambda i: hierarchies.as_text(found[i]))
@@ -86,7 +85,7 @@ def dictionary(
 
 def _counted(frame: Frame, column: str, person_key: str | None, value: str, persons: str) -> Frame:
     """Every value with its distinct persons (rows without a key)."""
-    held = frame if person_key is None else frame.select(column, person_key).unique()
+    held = frame if person_key is None else distinct(frame.select(column, person_key))
     return held.select(nw.col(column).alias(value)).group_by(value).agg(nw.len().alias(persons))
 
 

@@ -25,7 +25,7 @@ from anonymize.microdata.encode import Names, one_zero
 from anonymize.microdata.lattice import Integers
 from anonymize.microdata.sorted_groups import Holders, optimal, scaled, spread
 from anonymize.recipe import Microaggregate
-from anonymize.tables.base import Frame, TableEngine
+from anonymize.tables.base import Frame, TableEngine, distinct
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def _column(engine: TableEngine, frame: Frame, asked: Microaggregate, person_key
     names = Names(schema.names())
     frame = one_zero(frame, [column])
     value, number, mean = names.of("value"), names.of("number"), names.of("mean")
-    distinct = frame.select(nw.col(column).alias(value)).filter(~nw.col(value).is_null()).unique()
-    keys = engine.with_row_number(distinct, number)
+    present = distinct(frame.select(nw.col(column).alias(value)).filter(~nw.col(value).is_null()))
+    keys = engine.with_row_number(present, number)
     listed = engine.collect(keys)
     kind = pa.array(listed[value]).type
     found = sorted(zip(pa.array(listed[value]).to_pylist(), listed[number].to_list(), strict=True), key=lambda pair: _in_order(column, pair[0]))

@@ -17,6 +17,7 @@ import pytest
 from anonymize import randomness
 from anonymize.errors import AnonymizeError, InputError
 from anonymize.tables import DuckEngine, PandasEngine, TableEngine
+from anonymize.tables.base import distinct
 
 
 @pytest.fixture(params=["duck", "pandas"])
@@ -196,3 +197,9 @@ def test_running_out_of_memory_is_ours_to_mend(tmp_path):
         with pytest.raises(AnonymizeError, match="OutOfMemory") as caught:
             duck.persist(duck.with_random_order(rows, "o", ["n"]))
         assert caught.value.who == "us"
+
+
+def test_distinct_rows_are_each_there_once_and_null_is_a_value(engine: TableEngine) -> None:
+    frame = engine.from_pandas(pd.DataFrame({"a": pd.Series([1, 1, None, 2, None], dtype="int64[pyarrow]"), "b": list("xxyzy")}))
+    rows = engine.collect(distinct(frame)).astype(object).to_numpy().tolist()
+    assert sorted(map(str, rows)) == ["[1, 'x']", "[2, 'z']", "[<NA>, 'y']"]
