@@ -107,5 +107,5 @@ def _named(point: pd.DataFrame, curve: dict[str, Any], both: Sequence[dict[str, 
     """The curve's name at one of its points: before the upper curve, after the lower one, so that neither crosses it."""
     value = float(point["value"].iloc[0])
     lower = any(value < other["points"][_farthest_apart(both)]["value"] for other in both)
-    looks = {"align": "left", "dx": 12, "dy": 10} if lower else {"align": "right", "dx": -12, "dy": -6}
+    looks: dict[str, Any] = {"align": "left", "dx": 12, "dy": 10} if lower else {"align": "right", "dx": -12, "dy": -6}
     return alt.Chart(point).mark_text(**looks, baseline="middle", fontSize=SIZE, color=colour, text=curve["name"]).encode(x=x, y=y)

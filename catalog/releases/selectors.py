@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from catalog.datasets.models import Dataset, Version
-from catalog.releases.assessed import assessment_of
 from catalog.releases.models import Comparison, Run
 from catalog.releases.states import ASSESSED
 
@@ -20,5 +19,5 @@ def comparisons_of(dataset: Dataset) -> QuerySet[Comparison]:
 
 def newest_assessed(version: Version) -> Run | None:
     """The newest run of the version whose report says what was measured of its risk."""
-    runs = version.runs.filter(state=ASSESSED).defer("sample").order_by("-id")[:20]
-    return next((run for run in runs if assessment_of(run.report) is not None), None)
+    measured = version.runs.filter(state=ASSESSED, report__internal__assessment__risk__isnull=False)
+    return measured.defer("sample").order_by("-id").first()
