@@ -75,7 +75,8 @@ def _load(source: Path, scratch: Path, name: str = "typed") -> Path:
     if not source.is_file():
         raise InputError(f"there is no file {source.name!r} at the place given")
     typed = scratch / f"{name}.parquet"
-    read_upload(source, file_name=source.name, output=typed, scratch=scratch)
+    for note in read_upload(source, file_name=source.name, output=typed, scratch=scratch).notes:
+        print(f"anonymize: note: {note}", file=sys.stderr)
     return typed
 
 

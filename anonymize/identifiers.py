@@ -26,6 +26,8 @@ from anonymize.tables.base import Frame, TableEngine, distinct
 BATCH = 100_000
 FORMATS = 1000
 """At most so many formats of a column are drawn from, the commonest first."""
+LOOKED_AT = 200_000
+"""Rows in which formats are looked for: what k persons share among them, k persons share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _formats(engine: TableEngine, frame: Frame, name: str, person_key: str | Non
     for pattern, sign in FORMAT_STEPS:
         form = form.str.replace_all(pattern, sign)
     there = frame.filter(named(name, engine.schema(frame).field(name).type))
-    forms = there.select(form.alias("form"), *([nw.col(person_key).alias("person")] if person_key is not None else []))
+    forms = there.head(LOOKED_AT).select(form.alias("form"), *([nw.col(person_key).alias("person")] if person_key is not None else []))
     counted = forms.group_by("form").agg((nw.col("person").n_unique() if person_key is not None else nw.len()).alias("persons"))
     shared = engine.collect(counted.filter(nw.col("persons") >= k).sort("persons", "form", descending=[True, False]).head(FORMATS))
     found = [str(text) for text in shared["form"] if text]

@@ -146,6 +146,7 @@ def _keep(engine: TableEngine, frame: Frame, stage: KeepRows, pointer: str) -> F
         return frame.filter(nw.col(stage.column).cast(nw.String).is_in(list(stage.values)))
     _numeric(engine, frame, stage.column, pointer)
     column = nw.col(stage.column)
+    frame = frame.filter(named(stage.column, engine.schema(frame).field(stage.column).type))  # NaN lies within no bounds
     if stage.at_least is not None:
         frame = frame.filter(column >= _literal(stage.at_least))
     if stage.at_most is not None:

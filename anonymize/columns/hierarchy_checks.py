@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from anonymize.columns.hierarchy_values import TOP
 from anonymize.errors import Problem
 
 Entry: TypeAlias = tuple[int, tuple[str, ...]]
@@ -54,11 +55,14 @@ def _not_nested(entries: Sequence[Entry], what: Kind) -> Iterator[Problem]:
 
 
 def _cycle(entries: Sequence[Entry], what: Kind) -> Iterator[Problem]:
-    """A label that repeats on its own path's next level is padding; one that returns by way of others is a cycle."""
-    above = {label for _, labels in entries for label in labels[1:]}
+    """A label that repeats on its own path's next level is padding; one that returns by way of others is a cycle.
+
+    Above every path stands ``*``: below another label it would be a cycle too.
+    """
+    above = {TOP, *(label for _, labels in entries for label in labels[1:])}
     edges: dict[tuple[str, str], int] = {}
     for number, labels in entries:
-        for level, (low, high) in enumerate(pairwise(labels)):
+        for level, (low, high) in enumerate(pairwise((*labels, TOP))):
             if low != high and (level or low in above):
                 edges.setdefault((low, high), number)
     graph: TopologicalSorter[str] = TopologicalSorter()

@@ -71,7 +71,7 @@ def _one_node(work: Work, progress: Progress) -> Decision:
         levels=levels[:here], kept=~bad[classes.of[:here]], classes=classes, node=found.node, loss=lost,
         suppressed_rows=found.best.suppressed_rows, search=_searched(work, found),
         models=work.judge.report(classes, ~bad & (classes.persons > 0)),
-        notes=[*_notes(stage, found, lost), *_population_notes(work)], lines=_lines(work, levels),
+        notes=[*_notes(stage, found), *_nothing_left(work, levels), *_population_notes(work)], lines=_lines(work, levels),
     )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def _local(work: Work, progress: Progress) -> Decision:
         levels=found.levels[:here], kept=np.ones(here, dtype=bool), classes=classes, node=None, loss=found.loss, suppressed_rows=0,
         search={"loss_name": losses.TITLES["granularity"], "loss": found.loss, "rounds": found.rounds, "proven_optimal": False},
         models=work.judge.report(classes, classes.persons > 0),
-        notes=[_LOCAL_NOTE, *([_NOTHING_LEFT] if found.loss == 1 else []), *_population_notes(work)],
+        notes=[_LOCAL_NOTE, *_nothing_left(work, found.levels[:here]), *_population_notes(work)],
         lines=_lines(work, found.levels),
     )  # fmt: skip
 
@@ -135,13 +135,19 @@ def _searched(work: Work, found: Found) -> dict[str, Any]:
     }
 
 
-def _notes(stage: KAnonymity, found: Found, lost: float) -> list[str]:
+def _nothing_left(work: Work, levels: Integers) -> list[str]:
+    """Columns that every row has at the top: of free text, or of numbers of which each stands in one row, nothing is left."""
+    gone = [entry.column for i, entry in enumerate(work.dictionaries) if (levels[:, i] == entry.ladder.top).all()]
+    if len(gone) == len(work.dictionaries):
+        return [_NOTHING_LEFT]
+    return [f"Nothing is left of {', '.join(gone)}: every value became '*'."] if gone else []
+
+
+def _notes(stage: KAnonymity, found: Found) -> list[str]:
     notes = [_FIXED_NOTE] if stage.method == "fixed" else []
     if not found.proven_optimal:
         notes.append(
             f"The search ended at its budget after {found.evaluated} of {found.nodes} nodes: the result keeps the promise, "
             "but a less coarse one may exist. Fewer quasi-identifiers or levels would help."
         )
-    if round(lost, 12) == 1:
-        notes.append(_NOTHING_LEFT)
     return notes

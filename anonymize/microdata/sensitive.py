@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from anonymize.columns import hierarchies
-from anonymize.errors import RecipeError
+from anonymize.errors import PrivacyNotMet, Problem, RecipeError
 from anonymize.microdata.classes import Combinations, combinations
 from anonymize.microdata.encode import Dictionary, Names
 from anonymize.microdata.histograms import Sensitive
 from anonymize.microdata.judge import Rules
 from anonymize.microdata.lattice import Integers
 from anonymize.microdata.models import model_of
-from anonymize.recipe import Hierarchy, SensitiveModel
+from anonymize.recipe import Hierarchy, LDiversity, SensitiveModel
 from anonymize.tables.base import Frame, TableEngine
 
 
@@ -27,13 +27,24 @@ def rules(
     given: Mapping[str, Hierarchy | None],
     folder: Path | None,
 ) -> Rules:
-    """The models with what they are judged by. ``given``: the hierarchies of the columns. Raises :class:`RecipeError`."""
+    """The models with what they are judged by. ``given``: the hierarchies of the columns.
+
+    Raises :class:`RecipeError`, and :class:`PrivacyNotMet` for an l above the number of values that the column has.
+    """
     paired = []
     for model in asked:
         entry = dictionaries[model.column]
+        _refuse_impossible(model, len(entry.values))
         ordered = ranks(entry.values, given[model.column], folder)
         paired.append((model_of(model, entry.coded.groups, ordered), found[model.column]))
     return tuple(paired)
+
+
+def _refuse_impossible(model: SensitiveModel, values: int) -> None:
+    """No class has more values than the column: distinct, as e to the entropy, or as the tail of recursive diversity."""
+    if isinstance(model, LDiversity) and not model.l <= values:
+        message = f"l = {model.l:f} asks for more values than column {model.column!r} has ({values}): no class can hold them"
+        raise PrivacyNotMet(message, problems=(Problem("l_above_values", message, column=model.column),))
 
 
 def read(
