@@ -21,22 +21,21 @@ from anonymize.recipe import KAnonymity, Recipe, Role
 from anonymize.reports import column_type
 from anonymize.risk import attacks, population
 from anonymize.risk.classes import class_risk
-from anonymize.risk.coding import Coded, Integers, blocks, code_tables, distinct_rows
+from anonymize.risk.coded import Integers, blocks, distinct_rows
+from anonymize.risk.coding import code_tables
 from anonymize.risk.columns import standing_out
 from anonymize.risk.homogeneity import homogeneity
 from anonymize.risk.linkage import linkage
-from anonymize.risk.minimality import minimality, node_of
+from anonymize.risk.method_attacks import attack_method
 from anonymize.risk.rates import generator
-from anonymize.risk.refinement import refinement
-from anonymize.risk.unicity import unicity
+from anonymize.risk.singling_out import singling_out
+from anonymize.risk.unicity import unicity_of_release
 from anonymize.rows import prepare
 from anonymize.tables.base import TableEngine
 from anonymize.tables.duck import DuckEngine
 
 BATCH = 100_000
 MODEL_ROWS = 20_000
-POINTS = 5
-"""Unicity is measured for 1 to this many points."""
 
 
 def assess(
@@ -110,7 +109,7 @@ class _Assessment:
         apart = {*quasi, *self.averaged, recipe.person_key}
         others = [name for name in before.column_names if name not in apart and name in after.column_names]
         self.tables = code_tables(
-            before, after, quasi_identifiers=quasi, others=others, folder=folder, holdout=held
+            before, after, quasi_identifiers=quasi, others=others, folder=folder, holdout=held, person_key=recipe.person_key
         )
         self.recipe, self.stage, self.fraction, self.rng = recipe, stage, fraction, rng
         self.targets, self.queries = targets, queries
@@ -172,14 +171,7 @@ class _Assessment:
 
     def _unicity(self) -> dict[str, Any] | None:
         """For many rows a person: how many are alone with p of their own points, as they were and as coarse as released."""
-        if int(self.persons.max(initial=-1)) + 1 == len(self.persons):
-            return None
-        coarse, kept = _coarsened(self.tables.only(self.quasi))
-        return {
-            "before": [unicity(self.persons, self.before, p, sample=self.targets, rng=self.rng).as_dict() for p in range(1, POINTS + 1)],
-            "after": None if coarse is None else
-            [unicity(self.persons[kept], coarse[kept], p, sample=self.targets, rng=self.rng).as_dict() for p in range(1, POINTS + 1)],
-        }  # fmt: skip
+        return unicity_of_release(self.tables, self.quasi, sample=self.targets, rng=self.rng)
 
     # --- attacks ---------------------------------------------------------------------------------------------
 
@@ -193,18 +185,12 @@ class _Assessment:
             for q in sorted({1, min(3, len(known)), len(known)})
         }
         apart = attacks.linkability(self.tables, known[:half], known[half:], targets=self.targets, rng=self.rng).as_dict() if half else None
-        singled = attacks.singling_out(self.tables, queries=self.queries, rng=self.rng).as_dict()
+        singled = singling_out(self.tables, queries=self.queries, rng=self.rng).as_dict()
         return {"singling_out": singled, "linkability": apart, "inference": secret, "linkage": linked}
 
     def _method(self) -> dict[str, Any]:
-        """Attacks on how the release was made. A scheme fixed beforehand leaves nothing for minimality to work with."""
-        fixed = str(self.stage.method) == "fixed"
-        quasi = self.tables.only(self.quasi)
-        return {
-            "full_domain": node_of(quasi) is not None,
-            "minimality": None if fixed else minimality(quasi, self.stage.k),
-            "refinement": refinement(self.tables, self.quasi, self.secrets, rows=self.targets, targets=self.targets, rng=self.rng),
-        }
+        """Attacks on how the release was made."""
+        return attack_method(self.tables, self.quasi, self.secrets, self.stage, targets=self.targets, rng=self.rng)
 
     # --- usefulness ------------------------------------------------------------------------------------------
 
@@ -289,22 +275,6 @@ def _persons(table: pa.Table, key: str | None) -> Integers:
 def _groups(codes: Integers) -> Integers:
     """(row,) a number for each distinct combination, from 0."""
     return distinct_rows(codes)[1]
-
-
-def _coarsened(quasi: Coded) -> tuple[Integers | None, Integers]:
-    """(original row,) its point as coarse as released, and which rows' points are in the release; ``None``: not full domain."""
-    node = node_of(quasi)
-    if node is None:
-        return None, np.zeros(0, dtype=np.int64)
-    released, leaves = [], []
-    for j, (column, level) in enumerate(zip(quasi.columns, node, strict=True)):
-        groups = column.parents[level]
-        leaves.append(groups[quasi.original[:, j]])
-        first = column.members[column.starts[:-1]]  # every used label is one whole group
-        released.append(groups[first][quasi.release[:, j]])
-    both = _groups(np.concatenate([np.column_stack(leaves), np.column_stack(released)]))
-    own, theirs = both[: len(quasi.original)], both[len(quasi.original) :]
-    return own, np.flatnonzero(np.isin(own, theirs))
 
 
 def _features(tables: Sequence[Any], codes: Integers) -> Any:

@@ -1,8 +1,7 @@
-"""An original and its release as numbers: what every released label can stand for.
+"""An original and its release read as numbers.
 
-A *leaf* is a distinct value of the original (of the held-out people too); null is one. A *label* is what the release says
-in its place: the value itself, a level of its hierarchy, an interval ``[a, b)``, or ``*``. Values are compared as text,
-as :func:`anonymize.columns.hierarchies.as_text` spells them.
+A label of the release is the value itself, a level of its hierarchy, an interval ``[a, b)``, or ``*``. Values are compared
+as text, as :func:`anonymize.columns.hierarchies.as_text` spells them.
 """
 
 from __future__ import annotations
@@ -10,141 +9,19 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from anonymize.columns import hierarchies
 from anonymize.errors import InputError
 from anonymize.recipe import Hierarchy
-
-Integers: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Booleans: TypeAlias = npt.NDArray[np.bool_]
+from anonymize.risk.coded import Coded, CodedColumn, Floats, Integers, unique
 
 _INTERVAL = re.compile(r"^[\[(]\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])$")
-
-
-@dataclass(frozen=True)
-class CodedColumn:
-    """One column. ``starts`` (label + 1,) and ``members`` say which leaves each label covers: compressed rows.
-
-    ``loss``: (label,) normalised certainty penalty, in [0, 1]. ``numbers``: (leaf,) the leaves as numbers where all of
-    them are numbers or dates, NaN for null; otherwise ``None``. ``level``: (label,) the hierarchy level, 0 for a value.
-    """
-
-    name: str
-    leaves: int
-    starts: Integers
-    members: Integers
-    loss: Floats
-    level: Integers
-    numbers: Floats | None
-    parents: tuple[Integers, ...] = ()
-    """(level 0 … top) → (leaf,) group of each leaf at that level; empty for a column without a ladder."""
-
-    @property
-    def labels(self) -> int:
-        return len(self.starts) - 1
-
-    def covered(self, label: int) -> Integers:
-        """The leaves of a label, ascending."""
-        return self.members[self.starts[label] : self.starts[label + 1]]
-
-    @property
-    def sizes(self) -> Integers:
-        """(label,) leaves covered."""
-        return np.diff(self.starts)
-
-    def cover(self, leaves: Integers) -> Booleans:
-        """(len(leaves), label): does the label cover the leaf?"""
-        place = np.full(self.leaves, -1)
-        distinct, back = np.unique(leaves, return_inverse=True)
-        place[distinct] = np.arange(len(distinct))
-        rows, labels = place[self.members], np.repeat(np.arange(self.labels), self.sizes)
-        found = np.zeros((len(distinct), self.labels), dtype=bool)
-        found[rows[rows >= 0], labels[rows >= 0]] = True
-        return found[back]
-
-    def distance(self, leaves: Integers) -> npt.NDArray[np.float32]:
-        """(len(leaves), label): 0 where the label covers the leaf; else 1, or for numbers the gap over the range (Gower), ≥ 1e-4."""
-        apart = (~self.cover(leaves)).astype(np.float32)
-        if self.numbers is None or not np.isfinite(self.numbers).any():
-            return apart
-        low, high = self._reach(np.fmin, np.inf), self._reach(np.fmax, -np.inf)
-        x = self.numbers[leaves][:, None]
-        span = max(float(np.nanmax(self.numbers) - np.nanmin(self.numbers)), 1e-300)
-        gap = np.maximum(np.maximum(low - x, x - high), 0) / span
-        return np.where(np.isfinite(gap), np.clip(gap, 1e-4, 1) * apart, apart).astype(np.float32)
-
-    def _reach(self, best: np.ufunc, nothing: float) -> Floats:
-        reach = np.full(self.labels, nothing)
-        best.at(reach, np.repeat(np.arange(self.labels), self.sizes), np.asarray(self.numbers)[self.members])
-        return reach
-
-    def spread(self, blocks: Integers) -> Floats:
-        """(label, block): each label as equal shares of the leaves it covers; rows sum to 1, or to 0 for an unknown label.
-
-        ``blocks``: (leaf,) numbers from 0, see :func:`blocks`.
-        """
-        shares = np.zeros((self.labels, int(blocks.max(initial=-1)) + 1))
-        rows = np.repeat(np.arange(self.labels), self.sizes)
-        np.add.at(shares, (rows, blocks[self.members]), 1 / np.maximum(self.sizes, 1)[rows])
-        return shares
-
-
-def distinct_rows(codes: Integers) -> tuple[Integers, Integers, Integers]:
-    """(distinct row, column), (row,) its distinct row, (distinct row,) how many: ``np.unique(axis=0)``, quicker."""
-    of = np.zeros(len(codes), dtype=np.int64)
-    for column in codes.T:
-        of = np.unique(of * (int(column.max(initial=0)) + 1) + column, return_inverse=True)[1]
-    counts = np.bincount(of)
-    first = np.zeros(len(counts), dtype=np.int64)
-    first[of] = np.arange(len(codes))
-    return codes[first], of, counts
-
-
-def blocks(column: CodedColumn, leaves: Integers, most: int = 100) -> Integers:
-    """(leaf,) a block for each leaf, at most ``most``: leaves in order of their numbers, or the commonest and the rest.
-
-    ``leaves``: (row,) the original's. A column with few leaves has a block for each. For tables of two columns that must
-    stay small; distances between coarser tables are never larger than between the finer ones.
-    """
-    if column.leaves <= most:
-        return np.arange(column.leaves)
-    counts = np.bincount(leaves, minlength=column.leaves)
-    if column.numbers is None:
-        place = np.argsort(np.argsort(-counts, kind="stable"), kind="stable")
-        return np.minimum(place, most - 1)
-    order = np.argsort(column.numbers, kind="stable")  # NaN, the null, comes last
-    found = np.empty(column.leaves, dtype=np.int64)
-    before = np.concatenate([[0], np.cumsum(counts[order])[:-1]])
-    found[order] = before * most // max(int(counts.sum()), 1)
-    return np.asarray(np.unique(np.minimum(found, most - 1), return_inverse=True)[1], dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Coded:
-    """``original``: (row, column) leaf codes; ``release``: (row, column) label codes; ``holdout``: as ``original``."""
-
-    columns: tuple[CodedColumn, ...]
-    original: Integers
-    release: Integers
-    holdout: Integers | None = None
-
-    def only(self, places: Sequence[int]) -> Coded:
-        """The same rows with some of the columns."""
-        kept = list(places)
-        held = None if self.holdout is None else self.holdout[:, kept]
-        return Coded(tuple(self.columns[i] for i in kept), self.original[:, kept], self.release[:, kept], held)
-
-    def place(self, name: str) -> int:
-        return next(i for i, column in enumerate(self.columns) if column.name == name)
 
 
 def code_tables(
@@ -155,43 +32,56 @@ def code_tables(
     others: Sequence[str] = (),
     folder: Path | None = None,
     holdout: pa.Table | None = None,
+    person_key: str | None = None,
 ) -> Coded:
     """Code the quasi-identifiers first, then ``others`` (columns that the release shows as they are).
 
+    ``person_key``: whose each row of the original, and of the held-out file, is; ``None``: every row is a person.
     Raises :class:`InputError` when a column is missing, or when the release holds a label of a quasi-identifier that
     neither its hierarchy nor the original knows. No error names a value.
     """
     names = [*quasi_identifiers, *others]
-    for table, what in ((original, "original"), (release, "release"), (holdout, "held-out file")):
-        missing = [name for name in names if table is not None and name not in table.column_names]
+    keys = [] if person_key is None else [person_key]
+    for table, what, needed in (
+        (original, "original", names + keys), (release, "release", names), (holdout, "held-out file", names + keys),
+    ):  # fmt: skip
+        missing = [name for name in needed if table is not None and name not in table.column_names]
         if missing:
             raise InputError(f"the {what} has no column {missing[0]!r}")
-    coded = [
-        _column(name, original[name], release[name], None if holdout is None else holdout[name], quasi_identifiers, folder)
-        for name in names
-    ]
+    persons = _persons(original, person_key)
+    coded = [_column(name, original, release, holdout, persons, quasi_identifiers, folder) for name in names]
     columns = tuple(column for column, *_ in coded)
     stacked = [np.column_stack(part) if part else np.zeros((0, 0), dtype=np.int64) for part in zip(*(c[1:3] for c in coded), strict=True)]
     held = None if holdout is None else np.column_stack([c[3] for c in coded])
-    return Coded(columns, stacked[0], stacked[1], held)
+    return Coded(columns, stacked[0], stacked[1], held, persons, None if holdout is None else _persons(holdout, person_key))
+
+
+def _persons(table: pa.Table, key: str | None) -> Integers | None:
+    """(row,) a number for the person of each row; ``None`` where nobody has two."""
+    if key is None:
+        return None
+    codes = _codes(table[key], {}, [])
+    return codes if int(codes.max(initial=-1)) + 1 < len(codes) else None
 
 
 def _column(
     name: str,
-    original: pa.ChunkedArray,
-    release: pa.ChunkedArray,
-    holdout: pa.ChunkedArray | None,
+    original: pa.Table,
+    release: pa.Table,
+    holdout: pa.Table | None,
+    persons: Integers | None,
     quasi_identifiers: Mapping[str, Hierarchy | None],
     folder: Path | None,
 ) -> tuple[CodedColumn, Integers, Integers, Integers]:
     of_leaf: dict[str | None, int] = {}
     values: list[Any] = []
-    row_leaves = _codes(original, of_leaf, values)
-    held_leaves = _codes(holdout, of_leaf, values) if holdout is not None else np.zeros(0, dtype=np.int64)
+    row_leaves = _codes(original[name], of_leaf, values)
+    held_leaves = _codes(holdout[name], of_leaf, values) if holdout is not None else np.zeros(0, dtype=np.int64)
     of_label: dict[str | None, int] = {}
-    row_labels = _codes(release, of_label, [])
-    is_quasi = name in quasi_identifiers
-    ladder = hierarchies.build(name, quasi_identifiers[name], values, folder) if is_quasi else None
+    row_labels = _codes(release[name], of_label, [])
+    ladder = None
+    if name in quasi_identifiers:
+        ladder = hierarchies.build(name, quasi_identifiers[name], values, folder, _held(row_leaves, persons, len(values)))
     known, parents = _known_labels(ladder, values, list(of_label))
     covers, losses, levels = [], [], []
     for label in of_label:
@@ -205,6 +95,14 @@ def _column(
         name, len(values), starts, members, np.array(losses, dtype=np.float64), np.array(levels, dtype=np.int64), _numbers(values), parents
     )
     return column, row_leaves, row_labels, held_leaves
+
+
+def _held(leaves: Integers, persons: Integers | None, count: int) -> list[int]:
+    """(leaf,) how many distinct persons of the original have it: what hierarchies drawn from the data were drawn from."""
+    if persons is not None:
+        room = int(persons.max(initial=0)) + 1
+        leaves = unique(leaves * room + persons) // room
+    return [int(held) for held in np.bincount(leaves, minlength=count)]
 
 
 def _codes(column: pa.ChunkedArray, known: dict[str | None, int], values: list[Any]) -> Integers:

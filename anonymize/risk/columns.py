@@ -7,9 +7,9 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Integers = npt.NDArray[np.integer[Any]]
+from anonymize.risk.coded import Integers
+from anonymize.risk.coded import dense as numbered
 
 
 def standing_out(codes: Integers, names: Sequence[str], *, pairs: int = 10) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def standing_out(codes: Integers, names: Sequence[str], *, pairs: int = 10) -> d
     After Elliot et al., "A computational algorithm for handling the special uniques problem" (2002).
     """
     count = codes.shape[1]
-    dense = [np.unique(codes[:, i], return_inverse=True)[1] for i in range(count)]
+    dense = [numbered(codes[:, i])[0] for i in range(count)]
     ahead = [np.zeros(len(codes), dtype=np.int64)]
     for column in dense:
         ahead.append(_joint(ahead[-1], column))
@@ -41,10 +41,10 @@ def standing_out(codes: Integers, names: Sequence[str], *, pairs: int = 10) -> d
     return {"unique": _unique(ahead[-1]), "columns": columns, "pairs": both[:pairs]}
 
 
-def _joint(left: Integers, right: Integers) -> npt.NDArray[np.int64]:
+def _joint(left: Integers, right: Integers) -> Integers:
     """One code for each distinct pair, dense from 0, so that a product of two never overflows."""
     pair = left.astype(np.int64) * (int(right.max(initial=0)) + 1) + right
-    return np.asarray(np.unique(pair, return_inverse=True)[1], dtype=np.int64)
+    return numbered(pair)[0]
 
 
 def _unique(codes: Integers) -> float:

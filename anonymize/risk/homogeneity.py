@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Integers = npt.NDArray[np.integer[Any]]
+from anonymize.risk.coded import Integers, dense, distinct_rows
 
 
 def homogeneity(classes: Integers, sensitive: Integers, persons: Integers | None = None) -> dict[str, float | int]:
@@ -22,11 +19,12 @@ def homogeneity(classes: Integers, sensitive: Integers, persons: Integers | None
     """
     if not len(classes):
         return dict.fromkeys(_NAMES, 0)
-    who = np.arange(len(classes)) if persons is None else persons
-    incidence = np.unique(np.column_stack([classes, sensitive, who]), axis=0)
-    pairs, held = np.unique(incidence[:, :2], axis=0, return_counts=True)
-    names, of = np.unique(pairs[:, 0], return_inverse=True)  # (pair,) → class
-    value_names, value = np.unique(pairs[:, 1], return_inverse=True)
+    rows = np.column_stack([classes, sensitive])
+    if persons is not None:
+        rows = distinct_rows(np.column_stack([classes, sensitive, persons]))[0][:, :2]
+    pairs, _, held = distinct_rows(rows)
+    of, names = dense(pairs[:, 0])  # (pair,) → class
+    value, value_names = dense(pairs[:, 1])
     sizes = np.bincount(of, weights=held)
     p = np.bincount(value, weights=held, minlength=len(value_names)) / held.sum()
     q = held / sizes[of]

@@ -113,13 +113,18 @@ def test_events_are_counted_in_persons_and_their_unicity_before_and_after(tmp_pa
     assert assess(described, original, keyed, targets=20, queries=20)["person_key_published"] is True
 
 
-def test_minimality_does_not_apply_to_a_scheme_fixed_beforehand(files):
+def test_every_attack_on_the_method_runs_on_every_release_and_a_scheme_fixed_beforehand_resists(files):
     stage = {"stage": "k_anonymity", "k": 3, "max_suppressed": "0.1", "method": "fixed", "levels": {"age": 1, "area": 1}}
-    fixed = assess(recipes.parse(document(stages=[stage])), files["original"], files["coarse"], targets=50, queries=50)
-    assert fixed["method"]["minimality"] is None
-    assert fixed["method"]["refinement"]["overlapping"]["successes"] == 0
-    chosen = measured(files, "coarse")
-    assert chosen["method"]["minimality"]["levels"] == {"age": 1, "area": 1}
+    found = assess(recipes.parse(document(stages=[stage])), files["original"], files["coarse"], targets=50, queries=50)["method"]
+    assert (found["full_domain"], found["chosen_from_data"]) == (True, False)
+    assert (found["minimality"]["argues"], found["minimality"]["gain"], found["minimality"]["learnt"]) == (False, 0, 0)
+    assert found["refinement"]["overlapping"]["successes"] == 0
+    assert found["downcoding"]["guess"]["risk"]["value"] == found["downcoding"]["learnt"] == 0
+    chosen = measured(files, "coarse")["method"]
+    assert chosen["chosen_from_data"]
+    assert chosen["minimality"]["argues"]
+    assert chosen["minimality"]["levels"] == {"age": 1, "area": 1}
+    assert chosen["downcoding"]["guess"]["attack"]["trials"] > 0
 
 
 def test_a_recipe_that_is_not_for_microdata_and_a_fraction_that_cannot_be_are_refused(files):

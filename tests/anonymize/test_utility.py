@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anonymize import utility
-from anonymize.risk.coding import blocks
+from anonymize.risk.coded import blocks
 from tests.anonymize.risk.worlds import coarse, coded, people
 
 

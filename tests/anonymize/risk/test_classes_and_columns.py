@@ -1,4 +1,4 @@
-"""Homogeneity, columns that make people stand out, unicity: each against a slow count in plain Python."""
+"""Homogeneity, columns that make people stand out, rates: each against a slow count in plain Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from anonymize.risk.columns import standing_out
 from anonymize.risk.homogeneity import homogeneity
 from anonymize.risk.rates import beyond, wilson
-from anonymize.risk.unicity import unicity
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 rows = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=25)
@@ -68,36 +67,6 @@ def test_shares_of_unique_rows_are_those_of_counting_rows(rows):
         assert pairs[("abc"[i], "abc"[j])] == unique([i, j])
     shares = [pair["unique_alone"] for pair in found["pairs"]]
     assert shares == sorted(shares, reverse=True)
-
-
-def slow_alone(events, p):
-    """Share of (person, p own points) in which nobody else has them all: every choice of points."""
-    own: dict[int, set[int]] = {}
-    for person, point in events:
-        own.setdefault(person, set()).add(point)
-    trials = [(known, person) for person in own for known in combinations(sorted(own[person]), p)]
-    return sum(sum(set(known) <= own[other] for other in own) == 1 for known, _ in trials) / len(trials)
-
-
-def test_unicity_is_the_share_over_all_choices_of_points():
-    rng = np.random.default_rng(1)
-    events = np.column_stack([np.repeat(np.arange(60), 4), rng.integers(0, 25, 240)])
-    events = np.array([e for e in events.tolist() if len({p for q, p in events.tolist() if q == e[0]}) == 4])
-    for p in (1, 2):
-        found = np.mean([unicity(events[:, 0], events[:, 1], p, rng=np.random.default_rng(i)).value for i in range(60)])
-        assert found == pytest.approx(slow_alone([tuple(e) for e in events.tolist()], p), abs=0.03)
-
-
-def test_people_who_share_all_points_are_never_singled_out():
-    persons, points = np.repeat(np.arange(10), 3), np.tile([0, 1, 2], 10)
-    assert unicity(persons, points, 3).successes == 0
-    assert unicity(persons, np.arange(30), 1).value == 1
-    assert unicity(persons, points, 4).trials == 0
-
-
-def test_an_attacker_who_knows_nothing_is_refused():
-    with pytest.raises(ValueError, match="at least one"):
-        unicity(np.array([0]), np.array([0]), 0)
 
 
 def test_wilson_covers_by_the_book():

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from anonymize.recipe import IntervalHierarchy, PrefixHierarchy
-from anonymize.risk.coding import Coded, code_tables
+from anonymize.risk.coded import Coded
+from anonymize.risk.coding import code_tables
 
 AGES = IntervalHierarchy(intervals=(10, 20))
 AREAS = PrefixHierarchy(prefix=(1,))

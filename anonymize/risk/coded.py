@@ -1,0 +1,284 @@
+"""A coded table: what every released label can stand for, and the rows of both tables as numbers.
+
+A *leaf* is a distinct value of the original (of the held-out people too); null is one. A *label* is what the release says
+in its place. Attacks work on the distinct rows of a table with how often each occurs, not on its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Integers: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Booleans: TypeAlias = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Lists:
+    """A list for every key 0 … n - 1, as compressed rows: ``members[starts[i] : starts[i + 1]]`` is that of key i."""
+
+    starts: Integers
+    members: Integers
+
+    def of(self, key: int) -> Integers:
+        return self.members[self.starts[key] : self.starts[key + 1]]
+
+    @cached_property
+    def sizes(self) -> Integers:
+        """(key,) how long each list is."""
+        return np.diff(self.starts)
+
+    def joined(self, keys: Integers) -> tuple[Integers, Integers]:
+        """The lists of some keys one after the other: (member,) the place in ``keys`` it belongs to, and the member."""
+        sizes = self.sizes[keys]
+        owner = np.repeat(np.arange(len(keys)), sizes)
+        begin = np.cumsum(sizes) - sizes
+        return owner, self.members[np.arange(len(owner)) - begin[owner] + self.starts[keys][owner]]
+
+    @staticmethod
+    def grouped(keys: Integers, values: Integers, count: int) -> Lists:
+        """The values of each of ``count`` keys, in the order they come."""
+        order = np.argsort(keys, kind="stable")
+        return Lists(np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=count))]).astype(np.int64), values[order])
+
+
+@dataclass(frozen=True)
+class CodedColumn:
+    """One column. ``starts`` (label + 1,) and ``members`` say which leaves each label covers: compressed rows.
+
+    ``loss``: (label,) normalised certainty penalty, in [0, 1]. ``numbers``: (leaf,) the leaves as numbers where all of
+    them are numbers or dates, NaN for null; otherwise ``None``. ``level``: (label,) the hierarchy level, 0 for a value.
+    """
+
+    name: str
+    leaves: int
+    starts: Integers
+    members: Integers
+    loss: Floats
+    level: Integers
+    numbers: Floats | None
+    parents: tuple[Integers, ...] = ()
+    """(level 0 … top) → (leaf,) group of each leaf at that level; empty for a column without a ladder."""
+
+    @property
+    def labels(self) -> int:
+        return len(self.starts) - 1
+
+    def covered(self, label: int) -> Integers:
+        """The leaves of a label, ascending."""
+        return self.members[self.starts[label] : self.starts[label + 1]]
+
+    @cached_property
+    def sizes(self) -> Integers:
+        """(label,) leaves covered."""
+        return np.diff(self.starts)
+
+    @cached_property
+    def covers(self) -> Lists:
+        """The leaves of every label."""
+        return Lists(self.starts, self.members)
+
+    @cached_property
+    def covering(self) -> Lists:
+        """The labels that cover every leaf."""
+        return Lists.grouped(self.members, np.repeat(np.arange(self.labels), self.sizes), self.leaves)
+
+    def cover(self, leaves: Integers) -> Booleans:
+        """(len(leaves), label): does the label cover the leaf?"""
+        owner, label = self.covering.joined(leaves)
+        found = np.zeros((len(leaves), self.labels), dtype=bool)
+        found[owner, label] = True
+        return found
+
+    def distance(self, leaves: Integers) -> npt.NDArray[np.float32]:
+        """(len(leaves), label): 0 where the label covers the leaf; else 1, or for numbers the gap over the range (Gower), ≥ 1e-4."""
+        apart = (~self.cover(leaves)).astype(np.float32)
+        if self.numbers is None or not np.isfinite(self.numbers).any():
+            return apart
+        low, high = self._reach
+        x = self.numbers[leaves][:, None]
+        span = max(float(np.nanmax(self.numbers) - np.nanmin(self.numbers)), 1e-300)
+        gap = np.maximum(np.maximum(low - x, x - high), 0) / span
+        return np.where(np.isfinite(gap), np.clip(gap, 1e-4, 1) * apart, apart).astype(np.float32)
+
+    @cached_property
+    def _reach(self) -> tuple[Floats, Floats]:
+        """(label,) the least and the largest number that each label covers."""
+        low, high = np.full(self.labels, np.inf), np.full(self.labels, -np.inf)
+        owner, numbers = np.repeat(np.arange(self.labels), self.sizes), np.asarray(self.numbers)[self.members]
+        np.fmin.at(low, owner, numbers)
+        np.fmax.at(high, owner, numbers)
+        return low, high
+
+    def spread(self, blocks: Integers) -> Floats:
+        """(label, block): each label as equal shares of the leaves it covers; rows sum to 1, or to 0 for an unknown label.
+
+        ``blocks``: (leaf,) numbers from 0, see :func:`blocks`.
+        """
+        shares = np.zeros((self.labels, int(blocks.max(initial=-1)) + 1))
+        rows = np.repeat(np.arange(self.labels), self.sizes)
+        np.add.at(shares, (rows, blocks[self.members]), 1 / np.maximum(self.sizes, 1)[rows])
+        return shares
+
+
+def unique(keys: Integers) -> Integers:
+    """The distinct keys, ascending: ``np.unique`` by sorting alone, much quicker for many different ones."""
+    ordered = np.sort(keys)
+    return np.asarray(ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0], dtype=np.int64)
+
+
+def dense(keys: Integers) -> tuple[Integers, Integers]:
+    """(row,) each key's number among the distinct keys, ascending, and those: ``np.unique`` by hashing, quicker."""
+    codes, distinct = pd.factorize(keys, sort=True)
+    return np.asarray(codes, dtype=np.int64), np.asarray(distinct, dtype=np.int64)
+
+
+def distinct_rows(codes: Integers, weights: Integers | None = None) -> tuple[Integers, Integers, Integers]:
+    """(distinct row, column), (row,) its distinct row, (distinct row,) how many: ``np.unique(axis=0)``, quicker.
+
+    ``weights``: (row,) counts a row as so many.
+    """
+    of, room = np.zeros(len(codes), dtype=np.int64), 1
+    for column in codes.T:
+        size = int(column.max(initial=0)) + 1
+        if room * size >= 1 << 62:
+            of, distinct = dense(of)
+            room = max(len(distinct), 1)
+        of, room = of * size + column, room * size
+    of, distinct = dense(of)
+    first = np.zeros(len(distinct), dtype=np.int64)
+    first[of[::-1]] = np.arange(len(codes))[::-1]
+    counts = np.bincount(of, weights=weights, minlength=len(distinct)).astype(np.int64)
+    return codes[first], of, counts
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The distinct rows of a table. ``codes``: (distinct row, column); ``of``: (row,) which one; ``counts``: (distinct row,)."""
+
+    codes: Integers
+    of: Integers
+    counts: Integers
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+@dataclass(frozen=True)
+class People:
+    """Rows about people: (row, column) leaf codes, and (row,) whose each is; ``None``: every row is a person of its own."""
+
+    codes: Integers
+    persons: Integers | None = None
+
+    def __len__(self) -> int:
+        """How many persons there are."""
+        return len(self.codes) if self.persons is None else len(self.rows_of.starts) - 1
+
+    @cached_property
+    def rows_of(self) -> Lists:
+        """The rows of every person."""
+        if self.persons is None:
+            return Lists(np.arange(len(self.codes) + 1), np.arange(len(self.codes)))
+        return Lists.grouped(self.persons, np.arange(len(self.codes)), int(self.persons.max(initial=-1)) + 1)
+
+    @cached_property
+    def distinct(self) -> Distinct:
+        return Distinct(*distinct_rows(self.codes))
+
+    @cached_property
+    def sole(self) -> Integers:
+        """(distinct row,) the one person who has it, -1 where there are more."""
+        who = np.arange(len(self.codes)) if self.persons is None else self.persons
+        least = np.full(len(self.distinct), np.iinfo(np.int64).max)
+        most = np.full(len(self.distinct), -1)
+        np.minimum.at(least, self.distinct.of, who)
+        np.maximum.at(most, self.distinct.of, who)
+        return np.where(least == most, most, -1)
+
+    def sample(self, count: int, draw: np.random.Generator) -> tuple[Integers, Integers]:
+        """At most ``count`` different persons, and one row of each: both at random."""
+        chosen = draw.choice(len(self), min(count, len(self)), replace=False)
+        if self.persons is None:
+            return chosen, chosen
+        rows = self.rows_of
+        return chosen, rows.members[rows.starts[chosen] + draw.integers(rows.sizes[chosen])]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """``original``: (row, column) leaf codes; ``release``: (row, column) label codes; ``holdout``: as ``original``.
+
+    ``persons``, ``held_persons``: (row,) whose each row of the original and of the held-out file is, codes from 0 without
+    gaps; ``None`` where every row is a person of its own. A release has no person key: its rows cannot be told apart by whose they are.
+    """
+
+    columns: tuple[CodedColumn, ...]
+    original: Integers
+    release: Integers
+    holdout: Integers | None = None
+    persons: Integers | None = None
+    held_persons: Integers | None = None
+
+    def only(self, places: Sequence[int]) -> Coded:
+        """The same rows with some of the columns."""
+        held = None if self.holdout is None else _picked(self.holdout, places)
+        columns = tuple(self.columns[i] for i in places)
+        return Coded(columns, _picked(self.original, places), _picked(self.release, places), held, self.persons, self.held_persons)
+
+    def place(self, name: str) -> int:
+        return next(i for i, column in enumerate(self.columns) if column.name == name)
+
+    @property
+    def unit(self) -> str:
+        """What attacks count: ``row``, or ``person`` where people have many rows."""
+        return "row" if self.persons is None else "person"
+
+    @cached_property
+    def people(self) -> People:
+        """Those who are in the release."""
+        return People(self.original, self.persons)
+
+    @cached_property
+    def control(self) -> People | None:
+        """Those who are not."""
+        return None if self.holdout is None else People(self.holdout, self.held_persons)
+
+    @cached_property
+    def released(self) -> Distinct:
+        """The distinct rows of the release."""
+        return Distinct(*distinct_rows(self.release))
+
+
+def _picked(codes: Integers, places: Sequence[int]) -> Integers:
+    """Some columns; neighbours in order are a view, which costs nothing."""
+    kept = list(places)
+    if kept and kept == list(range(kept[0], kept[0] + len(kept))):
+        return codes[:, kept[0] : kept[0] + len(kept)]
+    return codes[:, kept]
+
+
+def blocks(column: CodedColumn, leaves: Integers, most: int = 100) -> Integers:
+    """(leaf,) a block for each leaf, at most ``most``: leaves in order of their numbers, or the commonest and the rest.
+
+    ``leaves``: (row,) the original's. A column with few leaves has a block for each. For tables of two columns that must
+    stay small; distances between coarser tables are never larger than between the finer ones.
+    """
+    if column.leaves <= most:
+        return np.arange(column.leaves)
+    counts = np.bincount(leaves, minlength=column.leaves)
+    if column.numbers is None:
+        place = np.argsort(np.argsort(-counts, kind="stable"), kind="stable")
+        return np.minimum(place, most - 1)
+    order = np.argsort(column.numbers, kind="stable")  # NaN, the null, comes last
+    found = np.empty(column.leaves, dtype=np.int64)
+    before = np.concatenate([[0], np.cumsum(counts[order])[:-1]])
+    found[order] = before * most // max(int(counts.sum()), 1)
+    return np.asarray(np.unique(np.minimum(found, most - 1), return_inverse=True)[1], dtype=np.int64)
