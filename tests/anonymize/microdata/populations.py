@@ -14,7 +14,7 @@ from anonymize.microdata.judge import Judge
 from anonymize.microdata.lattice import CodedLadder
 from anonymize.microdata.population_models import Register, rule_of
 from anonymize.recipe import DeltaPresence, KMap, PopulationModel
-from tests.anonymize.microdata.worlds import MODELS, World, arrays
+from tests.anonymize.microdata.worlds import MODELS, World, arrays, random_ladder
 from tests.anonymize.oracles import populations as oracle
 
 FILE = {"file": "p.csv"}
@@ -65,7 +65,8 @@ def populated(draw: st.DrawFn, asked: tuple[PopulationModel, ...] = ASKED) -> Po
     models = draw(st.lists(st.sampled_from(MODELS), max_size=1))
     others = draw(st.lists(codes, max_size=14))
     chosen = draw(st.lists(st.sampled_from(asked), min_size=1, max_size=2, unique=True))
-    return Populated(World(rows, tuple(models), draw(st.integers(1, 2))), others, tuple(chosen))
+    ladders = tuple(draw(random_ladder()) for _ in range(width))
+    return Populated(World(rows, tuple(models), draw(st.integers(1, 2)), ladders), others, tuple(chosen))
 
 
 def populated_arrays(case: Populated) -> tuple[Combinations, list[CodedLadder], Judge]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from itertools import product
 from typing import Any, get_args
 
 import numpy as np
@@ -22,21 +21,17 @@ from anonymize.microdata.lattice import Node
 from anonymize.microdata.stage import anonymise
 from anonymize.recipe import KAnonymity, Loss
 from anonymize.tables import PandasEngine
-from tests.anonymize.microdata.worlds import PENALTY, World, arrays, keeps, worlds
+from tests.anonymize.microdata.worlds import World, arrays, keeps, worlds
 from tests.anonymize.oracles import losses as oracle
 
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 QUICK = settings(max_examples=50, deadline=None, derandomize=True)
 
 
-def label(code: int, level: int) -> int:
-    return (code, code // 2, 0)[level]
-
-
 def weighed(world: World, node: Node, loss: Loss) -> tuple[float, int]:
     """Loss and rows left out at a node, by the oracle."""
     leaves = [codes for codes, _, _ in world.rows]
-    labels = [tuple(label(c, level) for c, level in zip(codes, node, strict=True)) for codes in leaves]
+    labels = [world.labels(codes, node) for codes in leaves]
     good = {key: keeps([pair for pair, at in zip(world.pairs, labels, strict=True) if at == key], world) for key in set(labels)}
     kept = [good[key] for key in labels]
     gone = len(kept) - sum(kept)
@@ -44,7 +39,7 @@ def weighed(world: World, node: Node, loss: Loss) -> tuple[float, int]:
         return np.inf, gone
     match loss:
         case "granularity":
-            return oracle.granularity_lost([[PENALTY[level] for level in node]] * len(leaves), kept), gone
+            return oracle.granularity_lost([world.penalties(codes, node) for codes in leaves], kept), gone
         case "discernibility":
             return oracle.discernibility(labels, kept), gone
         case "average_class_size":
@@ -55,7 +50,7 @@ def weighed(world: World, node: Node, loss: Loss) -> tuple[float, int]:
 
 def best_by_looking(world: World, limit: int, loss: Loss) -> tuple[float, Node, int] | None:
     found = []
-    for node in product(range(3), repeat=len(world.rows[0][0])):
+    for node in world.nodes:
         lost, gone = weighed(world, node, loss)
         if gone <= limit and gone < len(world.rows):
             found.append((round(lost, 9), node, gone))
@@ -97,11 +92,10 @@ def test_no_bound_is_above_the_loss_of_a_node_that_it_speaks_of(loss: Loss) -> N
         world, limit = case
         table, ladders, rules = arrays(world)
         tried = full_domain.Search(table, ladders, full_domain.Judge(world.k, rules), limit, work=1, loss=loss)
-        nodes = list(product(range(3), repeat=len(ladders)))
-        true = {node: weighed(world, node, loss) for node in nodes}
-        kept = [node for node in nodes if true[node][1] <= limit and true[node][1] < len(world.rows)]
+        true = {node: weighed(world, node, loss) for node in world.nodes}
+        kept = [node for node in world.nodes if true[node][1] <= limit and true[node][1] < len(world.rows)]
         floors = tried.loss.floors(tried.shape)
-        for node in nodes:
+        for node in world.nodes:
             found = tried.grouping.classes(node)
             gone = full_domain.failing(found, tried.judge)
             lasting = full_domain.failing(found, tried.judge, absorbing_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from itertools import product
 
 import numpy as np
 import pytest
@@ -18,31 +17,27 @@ from anonymize.microdata.judge import Judge
 from anonymize.microdata.lattice import Node
 from anonymize.microdata.models import model_of
 from anonymize.recipe import LDiversity, TCloseness
-from tests.anonymize.microdata.worlds import MODELS, PENALTY, SECRET_LEVELS, World, arrays, keeps, worlds
+from tests.anonymize.microdata.worlds import MODELS, SECRET_LEVELS, World, arrays, keeps, worlds
 from tests.anonymize.oracles import models as oracle
 
 QUICK = settings(max_examples=80, deadline=None, derandomize=True)
 
 
-def label(code: int, level: int) -> int:
-    return (code, code // 2, 0)[level]
-
-
 def classes_at(world: World, node: Node) -> dict[tuple[int, ...], list[oracle.Pair]]:
     found: dict[tuple[int, ...], list[oracle.Pair]] = {}
     for codes, person, secret in world.rows:
-        found.setdefault(tuple(label(c, level) for c, level in zip(codes, node, strict=True)), []).append((person, secret))
+        found.setdefault(world.labels(codes, node), []).append((person, secret))
     return found
 
 
 def judged_as_the_oracle_judges(world: World) -> None:
     table, ladders, rules = arrays(world)
-    for node in product(range(3), repeat=len(ladders)):
+    for node in world.nodes:
         found = Grouping(table, ladders).classes(node)
         holds = Judge(world.k, rules).holds(found)
         expected = classes_at(world, node)
         for row, of in zip(table.codes, found.of, strict=True):
-            members = expected[tuple(label(c, level) for c, level in zip(row, node, strict=True))]
+            members = expected[world.labels(tuple(row), node)]
             assert bool(holds[of]) == keeps(members, world)
 
 
@@ -55,13 +50,13 @@ def test_every_model_judges_every_class_as_its_definition_does(world: World) -> 
 def best_by_looking(world: World, limit: int) -> tuple[float, Node, int] | None:
     found = []
     width = len(world.rows[0][0])
-    for node in product(range(3), repeat=width):
+    for node in world.nodes:
         good = {key: keeps(pairs, world) for key, pairs in classes_at(world, node).items()}
         loss, gone = 0.0, 0
         for codes, _, _ in world.rows:
-            kept = good[tuple(label(c, level) for c, level in zip(codes, node, strict=True))]
+            kept = good[world.labels(codes, node)]
             gone += not kept
-            loss += sum(PENALTY[level] for level in node) if kept else width
+            loss += sum(world.penalties(codes, node)) if kept else width
         if gone <= limit and gone < len(world.rows):
             found.append((round(loss / (len(world.rows) * width), 9), node, gone))
     return min(found, default=None)
@@ -99,9 +94,9 @@ def refined_keeps_everything(world: World) -> None:
     for codes, person, secret in world.rows:
         levels = level_of[codes]
         # level and label together: what is written where no label stands at two levels
-        key = tuple((level, label(c, level)) for c, level in zip(codes, levels, strict=True))
+        key = tuple(zip(levels, world.labels(codes, levels), strict=True))
         seen.setdefault(key, []).append((person, secret))
-        loss += sum(PENALTY[level] for level in levels)
+        loss += sum(world.penalties(codes, levels))
     assert all(keeps(pairs, world) for pairs in seen.values())
     assert found.loss == pytest.approx(loss / (len(world.rows) * len(ladders)))
 

@@ -79,8 +79,17 @@ def run(
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_what_the_run_says_of_the_population_is_what_the_written_file_says(
-    engine: TableEngine, tmp_path: Path, method: dict[str, Any]
+    pandas_engine: TableEngine, tmp_path: Path, method: dict[str, Any]
 ) -> None:
+    same_twice(pandas_engine, tmp_path, method)
+
+
+def test_duckdb_counts_the_same(tmp_path: Path) -> None:
+    with DuckEngine(threads=1) as duck:
+        same_twice(duck, tmp_path, METHODS[2])
+
+
+def same_twice(engine: TableEngine, tmp_path: Path, method: dict[str, Any]) -> None:
     models = [K_MAP, DIVERSE, AT_MOST] + ([] if "max_suppressed" in method else [BETWEEN])
     _, report = run(engine, tmp_path, {**method, "models": models})
     said, counted = report["models"], report["recheck"]["models"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import product
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,25 +19,17 @@ from anonymize.microdata.full_domain import search
 from anonymize.microdata.lattice import Node
 from anonymize.microdata.population_models import Map, Presence, Register
 from tests.anonymize.microdata.populations import ASKED, Codes, Populated, populated, populated_arrays
-from tests.anonymize.microdata.worlds import PENALTY, World, keeps
+from tests.anonymize.microdata.worlds import World, keeps
 
-QUICK = settings(max_examples=60, deadline=None, derandomize=True)
-
-
-def label(code: int, level: int) -> int:
-    return (code, code // 2, 0)[level]
-
-
-def at(node: Node) -> Callable[[Codes], tuple[int, ...]]:
-    return lambda codes: tuple(label(code, level) for code, level in zip(codes, node, strict=True))
+QUICK = settings(max_examples=45, deadline=None, derandomize=True)
 
 
 def best_by_looking(case: Populated, limit: int) -> tuple[float, Node, int] | None:
     """A class stays if the release of it alone would keep every promise; then all promises must hold of what is released."""
     world, found = case.world, []
     width = len(world.rows[0][0])
-    for node in product(range(3), repeat=width):
-        recode = at(node)
+    for node in world.nodes:
+        recode = partial(world.labels, node=node)
         groups: dict[Any, list[Any]] = {}
         for (codes, _, _), pair in zip(world.rows, world.pairs, strict=True):
             groups.setdefault(recode(codes), []).append(pair)
@@ -45,7 +37,7 @@ def best_by_looking(case: Populated, limit: int) -> tuple[float, Node, int] | No
         gone = sum(recode(codes) not in good for codes, _, _ in world.rows)
         if gone > limit or not good or not case.promised(recode, good):
             continue
-        loss = sum(sum(PENALTY[level] for level in node) if recode(codes) in good else width for codes, _, _ in world.rows)
+        loss = sum(sum(world.penalties(codes, node)) if recode(codes) in good else width for codes, _, _ in world.rows)
         found.append((round(loss / (len(world.rows) * width), 9), node, gone))
     return min(found, default=None)
 
@@ -91,7 +83,7 @@ def in_local_recoding(case: Populated) -> None:
     level_of = {tuple(row): tuple(levels) for row, levels in zip(table.codes.tolist(), found.levels.tolist(), strict=True)}
 
     def recode(codes: Codes) -> tuple[tuple[int, int], ...]:
-        return tuple((level, label(code, level)) for code, level in zip(codes, level_of[codes], strict=True))
+        return tuple(zip(level_of[codes], case.world.labels(codes, level_of[codes]), strict=True))
 
     groups: dict[Any, list[Any]] = {}
     for (codes, _, _), pair in zip(case.world.rows, case.world.pairs, strict=True):
@@ -116,7 +108,7 @@ def test_those_whom_only_the_population_has_do_not_keep_a_column_coarse() -> Non
     assert search(table, ladders, 2, 0, populations=judge.populations).node == (0,)
 
 
-@settings(QUICK, max_examples=40)
+@settings(QUICK, max_examples=25)
 @given(case=populated())
 def test_what_is_said_of_unions_of_classes_is_true(case: Populated) -> None:
     """Absorbing: united with any other, a class that holds holds. The others: united with one that holds too."""
