@@ -90,3 +90,58 @@ def test_online_retail_goes_out_by_month_and_country_and_is_charged_once(shared_
     assert "Quantity is at least 1" in said
     for exact in ("541909", "133361", "397924", "4339"):  # counts of the input stay with the officer
         assert exact not in said
+
+
+def quasi(**hierarchy: Any) -> dict[str, Any]:
+    return {"role": "quasi_identifier", **({"hierarchy": hierarchy} if hierarchy else {})}
+
+
+# What a neighbour knows of a household is quasi-identifying; weights, the density (it names the area) and the detailed
+# industry are left out; what a person would not tell is sensitive.
+SURVEY: dict[str, Any] = {
+    "PUMA": quasi(prefix=[2]), "AGEP": quasi(intervals=[5, 10, 20]), "SEX": quasi(), "MSP": quasi(), "RAC1P": quasi(), "HISP": quasi(),
+    "EDU": quasi(), "INDP_CAT": quasi(), "OWN_RENT": quasi(), "NPF": quasi(), "NOC": quasi(),
+    "PINCP_DECILE": {"role": "sensitive"}, "DPHY": {"role": "sensitive"},
+}  # fmt: skip
+
+
+def test_a_survey_goes_out_with_incomes_diverse_in_every_class(shared_data: Path):
+    steward = makers.steward()
+    dataset = makers.dataset(steward)
+    version = uploaded(steward, dataset, shared_data / "nist_acs" / "ma2018.csv")
+    datasets.set_columns(by=steward, version=version, columns={name: {"role": column["role"]} for name, column in SURVEY.items()})
+    models = [{"model": "l_diversity", "column": "PINCP_DECILE", "l": 3}]
+    stage = {"stage": "k_anonymity", "k": 5, "method": "local_recoding", "models": models}
+    publication = published(steward, dataset, {"recipe": 1, "title": "Survey", "columns": SURVEY, "stages": [stage]})
+    table = rows_of(publication)
+    known = [name for name, column in SURVEY.items() if column["role"] == "quasi_identifier"]
+    classes = table.astype(str).groupby(known)
+    assert len(table) == 7_244
+    assert classes.size().min() >= 5
+    assert classes["PINCP_DECILE"].nunique().min() >= 3
+    assert not {"WGTP", "PWGTP", "DENSITY", "INDP", "PINCP"} & set(table.columns)
+
+
+def test_purchases_go_out_as_events_that_nobody_can_tie_together(shared_data: Path):
+    steward = makers.steward()
+    dataset = makers.dataset(steward)
+    source = shared_data / "online_retail" / "online_retail.parquet"
+    version = uploaded(steward, dataset, source)
+    columns: dict[str, Any] = {
+        "CustomerID": {"role": "person_key"}, "Country": quasi(), "InvoiceDate": quasi(dates=["month", "quarter", "year"]),
+        "StockCode": quasi(prefix=[3, 2, 1]), "Quantity": {"role": "sensitive"},
+    }  # fmt: skip
+    datasets.set_columns(by=steward, version=version, columns={name: {"role": column["role"]} for name, column in columns.items()})
+    recipe = {
+        "recipe": 1, "title": "Purchases", "person_key": "CustomerID", "missing_person_key": "drop", "columns": columns,
+        "stages": [{"stage": "k_anonymity", "k": 5, "method": "local_recoding"}],
+    }  # fmt: skip
+    publication = published(steward, dataset, recipe)
+    table = rows_of(publication)
+    bought = pd.read_parquet(source, columns=["CustomerID", "StockCode"]).dropna(subset=["CustomerID"])
+    assert len(table) == len(bought)
+    assert "CustomerID" not in table.columns
+    persons = Run.objects.get(pk=publication.review.run_id).report["public"]["classes"]["smallest"]
+    assert persons >= 5
+    rows = table.astype(str).groupby(["Country", "InvoiceDate", "StockCode"]).size()
+    assert rows.min() >= persons  # a class of few rows would be one of few persons
