@@ -106,7 +106,8 @@ class _Assessment:
             raise InputError("the release has more rows than the original: it is not a release of it")
         quasi = counted(recipe.quasi_identifiers, stage, [field.name for field in before.schema if column_type(field.type) == "text"])
         self.averaged = [one.column for one in stage.microaggregate]
-        apart = {*quasi, *self.averaged, recipe.person_key}
+        # what stands in the place of an identifier says nothing of the row: an attack that used it would only seem weaker
+        apart = {*quasi, *self.averaged, recipe.person_key, *recipe.with_role(Role.DIRECT_IDENTIFIER)}
         others = [name for name in before.column_names if name not in apart and name in after.column_names]
         self.tables = code_tables(
             before, after, quasi_identifiers=quasi, others=others, folder=folder, holdout=held, person_key=recipe.person_key

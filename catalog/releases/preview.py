@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from anonymize.aggregates.accounting import Loss
-from anonymize.recipe import DpTable, KAnonymity, Recipe, Role
+from anonymize.recipe import DpTable, KAnonymity, Recipe
 from catalog.datasets.models import Dataset, Version
 from catalog.ledger import composition
 from catalog.ledger.selectors import balance
@@ -82,7 +82,7 @@ def _error_sentence(measure: dict[str, Any]) -> str:
 
 def _k_sentences(recipe: Recipe, stage: KAnonymity, version: Version) -> list[str]:
     """What counts tell before the search: how many combinations there can be, against how many rows there are."""
-    quasi = recipe.with_role(Role.QUASI_IDENTIFIER)
+    quasi = list(recipe.quasi_identifiers)
     distinct = dict(version.columns.filter(name__in=quasi).values_list("name", "distinct"))
     combinations = 1
     for count in distinct.values():

@@ -13,6 +13,7 @@ import pytest
 
 from anonymize import identifiers, pipeline, recipe
 from anonymize.__main__ import main
+from anonymize.assess import assess
 from anonymize.columns import surrogates
 from anonymize.columns.keys import FreshKeys
 from anonymize.errors import PrivacyNotMet, RecipeError
@@ -31,6 +32,7 @@ def people(count: int = 40) -> pd.DataFrame:
             "person": [f"p{i}" for i in range(count)],
             "age": [20 + i % 2 for i in range(count)],
             "name": [f"Name{i:03} Family" for i in range(count)],
+            "nick": [f"Name{i:03}" for i in range(count)],
             "phone": [f"010-{i:04}-{9999 - i:04}" for i in range(count)],
             "code": [f"{'AB'[i % 2]}{i:05}" for i in range(count)],
             "income": [i * 10 for i in range(count)],
@@ -79,7 +81,6 @@ def released(request, tmp_path_factory):
     """(rows, released rows, report, bytes of the file); the first three have no name, the first an odd telephone number."""
     folder = tmp_path_factory.mktemp("run")
     rows = people()
-    rows["nick"] = rows["name"]
     rows.loc[:2, ["name", "nick"]] = [[None, None], ["", None], [" ", None]]
     rows.loc[0, "phone"] = "+82 10-1234"
     with pytest.MonkeyPatch.context() as patch, request.param() as engine:
@@ -90,7 +91,7 @@ def released(request, tmp_path_factory):
 
 def test_a_direct_identifier_is_dropped_unless_the_recipe_says_what_takes_its_place(released):
     _, out, report, _ = released
-    assert list(out.columns) == ["age", "name", "phone", "code", "nick"]
+    assert list(out.columns) == ["age", "name", "nick", "phone", "code"]
     roles = {column["name"]: column["role"] for column in report["artefact"]["columns"]}
     assert roles == {"age": "quasi_identifier", "name": "pseudonym", "phone": "surrogate", "code": "quasi_identifier", "nick": "surrogate"}
 
@@ -290,6 +291,15 @@ def test_a_recipe_is_the_same_after_it_was_written_and_read():
     made = recipe.parse(document(LASTING))
     assert recipe.loads(made.to_json()) == made
     assert json.loads(made.to_json())["columns"]["name"]["release_as"] == LASTING
+
+
+# --- measuring a release -------------------------------------------------------------------------------------------
+
+
+def test_what_stands_in_the_place_of_an_identifier_is_no_column_to_attack_by(tmp_path):
+    run(tmp_path, people(), EVERYTHING)
+    found = assess(recipe.parse(EVERYTHING), tmp_path / "in.parquet", tmp_path / "out" / "data.parquet", targets=5, queries=5)
+    assert found["columns"] == {"quasi_identifiers": ["age", "code"], "sensitive": [], "attacked": ["age", "code"]}
 
 
 # --- planted faults: the file is read back ---------------------------------------------------------------------------
