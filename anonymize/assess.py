@@ -196,19 +196,10 @@ class _Assessment:
     # --- usefulness ------------------------------------------------------------------------------------------
 
     def _utility(self) -> dict[str, Any]:
-        original, release, rows = self.tables.original, self.tables.release, len(self.tables.original)
-        parts = [blocks(column, original[:, i]) for i, column in enumerate(self.tables.columns)]
-        spreads = [column.spread(part) for column, part in zip(self.tables.columns, parts, strict=True)]
-        columns = []
-        for i, column in enumerate(self.tables.columns):
-            counts = np.bincount(original[:, i], minlength=column.leaves)
-            columns.append({
-                "column": column.name,
-                "loss": utility.column_loss(column.loss, release[:, i], rows),
-                "entropy_loss": utility.entropy_loss(counts, column.starts, column.members, release[:, i], rows),
-                "distance": utility.marginal_distance(original[:, i], release[:, i], parts[i], spreads[i]),
-            })  # fmt: skip
-        two = utility.two_way_distances(original, release, parts, spreads)
+        before, after, rows = self.tables.people.distinct, self.tables.released, len(self.tables.original)
+        shared = [self._shared(i) for i in range(len(self.names))]
+        columns = [self._column(i, shared[i]) for i in range(len(self.names))]
+        two = utility.two_way_distances(utility.Rows(before.codes, before.counts), utility.Rows(after.codes, after.counts), shared)
         sizes = np.bincount(self.after)
         lost = float(np.mean([columns[i]["loss"] for i in self.quasi]))
         return {
@@ -216,16 +207,31 @@ class _Assessment:
             "entropy_loss": round(float(np.mean([columns[i]["entropy_loss"] for i in self.quasi])), 9),
             "average_class_size": round(utility.average_class_size(sizes), 4),
             "normalised_class_size": round(utility.normalised_class_size(sizes, self.stage.k), 4),
-            "discernibility": utility.discernibility(sizes, rows - len(release), rows),
+            "discernibility": utility.discernibility(sizes, rows - len(self.tables.release), rows),
             "columns": columns,
             "two_way": {
                 "mean": round(float(np.mean(list(two.values()))), 9) if two else 0.0,
                 "pairs": [{"columns": [self.names[i], self.names[j]], "distance": far} for (i, j), far in sorted(two.items(), key=lambda pair: (-pair[1], pair[0]))],
             },
-            "models": {self.names[i]: self._model(i, parts) for i in self.secrets},
+            "models": {self.names[i]: self._model(i, shared) for i in self.secrets},
         }  # fmt: skip
 
-    def _model(self, target: int, parts: Sequence[Integers]) -> dict[str, Any]:
+    def _shared(self, i: int) -> utility.Shared:
+        column = self.tables.columns[i]
+        return utility.shared(column.starts, column.members, blocks(column, self.tables.original[:, i]))
+
+    def _column(self, i: int, part: utility.Shared) -> dict[str, Any]:
+        column, rows = self.tables.columns[i], len(self.tables.original)
+        leaf_rows = np.bincount(self.tables.original[:, i], minlength=column.leaves)
+        label_rows = np.bincount(self.tables.release[:, i], minlength=column.labels)
+        return {
+            "column": column.name,
+            "loss": utility.column_loss(column.loss, label_rows, rows),
+            "entropy_loss": utility.entropy_loss(leaf_rows, column.starts, column.members, label_rows, rows),
+            "distance": utility.marginal_distance(leaf_rows, label_rows, part),
+        }
+
+    def _model(self, target: int, shared: Sequence[utility.Shared]) -> dict[str, Any]:
         """Predict a sensitive column from all others: learnt from the original and from the release, tried on the same people."""
         tables, column = self.tables, self.tables.columns[target]
         shuffled = self.rng.permutation(len(tables.original))
@@ -238,13 +244,13 @@ class _Assessment:
         chosen = tables.release[self.rng.permutation(usable)[: len(train)]]  # as many rows for both
         value = blocks(column, tables.original[:, target], most=20)
         others = [i for i in range(len(tables.columns)) if i != target]
-        leaf_features = [np.eye(int(parts[i].max(initial=0)) + 1)[parts[i]] for i in others]
-        label_features = [tables.columns[i].spread(parts[i]) for i in others]
-        seen, asked = _features(leaf_features, train[:, others]), _features(leaf_features, tests[:, others])
+        seen, asked = _features(shared, others, train, released=False), _features(shared, others, tests, released=False)
         truth = value[tests[:, target]]
         return {
             "from_original": utility.model_accuracy(seen, value[train[:, target]], asked, truth),
-            "from_release": utility.model_accuracy(_features(label_features, chosen[:, others]), value[leaf_of[chosen[:, target]]], asked, truth),
+            "from_release": utility.model_accuracy(
+                _features(shared, others, chosen, released=True), value[leaf_of[chosen[:, target]]], asked, truth
+            ),
             "rows": {"original": len(train), "release": len(chosen), "tested": len(tests)},
         }
 
@@ -278,6 +284,9 @@ def _groups(codes: Integers) -> Integers:
     return distinct_rows(codes)[1]
 
 
-def _features(tables: Sequence[Any], codes: Integers) -> Any:
-    """(row, feature): each column's code looked up in its table of features."""
-    return np.concatenate([table[codes[:, i]] for i, table in enumerate(tables)], axis=1) if tables else np.zeros((len(codes), 1))
+def _features(shared: Sequence[utility.Shared], others: Sequence[int], codes: Integers, *, released: bool) -> Any:
+    """(row, feature): of each column the shares of its blocks that a value, or a label of the release, stands for."""
+    if not others:
+        return np.zeros((len(codes), 1))
+    found = [shared[i].shares[(shared[i].groups if released else shared[i].blocks)[codes[:, i]]] for i in others]
+    return np.concatenate(found, axis=1)

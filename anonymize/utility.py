@@ -1,8 +1,13 @@
-"""Usefulness of what is left after generalisation and suppression."""
+"""Usefulness of what is left after generalisation and suppression.
+
+Every figure is worked out from counts (rows a class, rows a label, rows a distinct row), so that it costs what the
+distinct values cost, however many rows there are. None has a unit but discernibility, which is in rows squared.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -45,14 +50,16 @@ def discernibility(rows: Integers, suppressed: int, total: int) -> int:
 # --- what one column lost ----------------------------------------------------------------------------------------
 
 
-def column_loss(loss: Floats, labels: Integers, rows: int) -> float:
+def column_loss(loss: Floats, label_rows: Integers, rows: int) -> float:
     """Mean normalised certainty penalty of a column's cells over all ``rows`` of the input, in [0, 1]; 0: as it was.
 
-    ``loss``: (label,) in [0, 1]; ``labels``: (released row,). A row that is not there counts 1. Xu et al., KDD 2006.
+    Σ loss·rows over the labels, plus 1 for every row that is not there, over ``rows``. ``loss``: (label,) in [0, 1];
+    ``label_rows``: (label,) released rows. Raises ValueError for more of them than ``rows``. Xu et al., KDD 2006.
     """
-    if not len(labels) <= rows:
+    there = int(label_rows.sum())
+    if not there <= rows:
         raise ValueError("a release has no more rows than its original")
-    return round((float(loss[labels].sum()) + rows - len(labels)) / rows, 9) if rows else 0.0
+    return round((float(loss @ label_rows) + rows - there) / rows, 9) if rows else 0.0
 
 
 def non_uniform_entropy(leaves: Integers, labels: Integers) -> float:
@@ -67,20 +74,18 @@ def non_uniform_entropy(leaves: Integers, labels: Integers) -> float:
     return round(min(max(lost / everything, 0.0), 1.0), 9) if everything > 0 else 0.0
 
 
-def entropy_loss(leaf_counts: Integers, starts: Integers, members: Integers, labels: Integers, rows: int) -> float:
-    """Mean over ``rows`` of H(X | X in the label) / H(X), in [0, 1]; a row that is not there counts 1.
+def entropy_loss(leaf_rows: Integers, starts: Integers, members: Integers, label_rows: Integers, rows: int) -> float:
+    """Mean over ``rows`` of H(X | X in the label) / H(X), in [0, 1]; a row that is not there counts 1. 0: nothing lost.
 
-    Needs no row to be matched with its original. ``leaf_counts``: (leaf,) rows of the original; label i covers the leaves
-    ``members[starts[i]:starts[i+1]]``; ``labels``: (released row,). Where all rows stay and equal leaves get equal labels
-    it is :func:`non_uniform_entropy`. Gionis & Tassa, "k-anonymization with minimal loss of information", TKDE 2009.
+    Needs no row to be matched with its original. ``leaf_rows``: (leaf,) rows of the original; label i covers the leaves
+    ``members[starts[i]:starts[i+1]]``; ``label_rows``: (label,) released rows. Where all rows stay and equal leaves get equal
+    labels it is :func:`non_uniform_entropy`. Gionis & Tassa, "k-anonymization with minimal loss of information", TKDE 2009.
     """
-    whole = _entropy(leaf_counts)
+    whole = _entropy(leaf_rows)
     if not whole > 0 or not rows:
         return 0.0
-    used = np.unique(labels)
-    inside = {int(i): _entropy(leaf_counts[members[starts[i] : starts[i + 1]]]) / whole for i in used}
-    lost = sum(inside[int(i)] * int(n) for i, n in zip(*np.unique(labels, return_counts=True), strict=True))
-    return round(min((lost + rows - len(labels)) / rows, 1.0), 9)
+    lost = sum(_entropy(leaf_rows[members[starts[i] : starts[i + 1]]]) / whole * int(label_rows[i]) for i in np.flatnonzero(label_rows))
+    return round(min((lost + rows - int(label_rows.sum())) / rows, 1.0), 9)
 
 
 def _entropy(counts: Integers) -> float:
@@ -98,33 +103,77 @@ def total_variation(p: Floats, q: Floats) -> float:
     return round(float(np.abs(p / p.sum() - q / q.sum()).sum()) / 2, 9)
 
 
-def marginal_distance(leaves: Integers, labels: Integers, blocks: Integers, spread: Floats) -> float:
-    """Total variation between a column before and after, in [0, 1].
+@dataclass(frozen=True)
+class Shared:
+    """What the labels of one column say of its values, brought to few cells.
 
-    ``blocks``: (leaf,); ``spread``: (label, block), a label's rows shared out evenly among its leaves, as a reader who knows
-    no better would. ``leaves``: (original row,); ``labels``: (released row,).
+    ``blocks``: (leaf,) the cell of each value. ``groups``: (label,) labels that say the same of the cells are one group.
+    ``shares``: (group, block), a label's rows shared out evenly among its leaves, as a reader who knows no better would;
+    a row sums to 1, or to 0 for a label of which nothing is known. The first groups are the blocks themselves.
     """
-    before = np.bincount(blocks[leaves], minlength=spread.shape[1]).astype(np.float64)
-    return total_variation(before, np.bincount(labels, minlength=len(spread)) @ spread)
+
+    blocks: Integers
+    groups: Integers
+    shares: Floats
 
 
-def two_way_distances(
-    leaves: Integers, labels: Integers, blocks: Sequence[Integers], spreads: Sequence[Floats]
-) -> dict[tuple[int, int], float]:
-    """Total variation of the table of every two columns, in [0, 1]; parameters as :func:`marginal_distance`, a column each."""
-    return {(i, j): _two_way(leaves, labels, blocks, spreads, i, j) for i, j in combinations(range(len(spreads)), 2)}
+def shared(starts: Integers, members: Integers, blocks: Integers) -> Shared:
+    """``blocks``: (leaf,) numbers from 0 without gaps; label i covers the leaves ``members[starts[i]:starts[i+1]]``.
+
+    Takes memory for the blocks and for the labels that lie across several, not for every label.
+    """
+    cells, labels = int(blocks.max(initial=-1)) + 1, len(starts) - 1
+    owner, cell = np.repeat(np.arange(labels), np.diff(starts)), blocks[members]
+    low, high = np.full(labels, cells), np.full(labels, -1)
+    np.minimum.at(low, owner, cell)
+    np.maximum.at(high, owner, cell)
+    groups, across = low.copy(), np.flatnonzero(low != high)
+    groups[across] = cells + np.arange(len(across))
+    shares = np.concatenate([np.eye(cells), np.zeros((len(across), cells))])
+    wide = low[owner] != high[owner]
+    np.add.at(shares, (groups[owner[wide]], cell[wide]), 1 / np.diff(starts)[owner[wide]])
+    return Shared(blocks, groups, shares)
 
 
-def _two_way(leaves: Integers, labels: Integers, blocks: Sequence[Integers], spreads: Sequence[Floats], i: int, j: int) -> float:
-    left, right = spreads[i], spreads[j]
-    before = _crossed(blocks[i][leaves[:, i]], blocks[j][leaves[:, j]], left.shape[1], right.shape[1])
-    after = _crossed(labels[:, i], labels[:, j], len(left), len(right))
-    return total_variation(before, left.T @ after @ right)
+def marginal_distance(leaf_rows: Integers, label_rows: Integers, column: Shared) -> float:
+    """Total variation between a column before and after, in [0, 1]; 0: the same shares of every value.
+
+    ``leaf_rows``: (leaf,) rows of the original; ``label_rows``: (label,) rows of the release.
+    """
+    before: Floats = np.bincount(column.blocks, weights=leaf_rows, minlength=column.shares.shape[1]).astype(np.float64)
+    after = np.bincount(column.groups, weights=label_rows, minlength=len(column.shares))
+    return total_variation(before, after @ column.shares)
 
 
-def _crossed(a: Integers, b: Integers, height: int, width: int) -> Floats:
-    flat = np.bincount(a.astype(np.int64) * width + b, minlength=height * width)
-    return flat.reshape(height, width).astype(np.float64)
+@dataclass(frozen=True)
+class Rows:
+    """Distinct rows and how often each occurs. ``codes``: (distinct row, column); ``counts``: (distinct row,)."""
+
+    codes: Integers
+    counts: Integers
+
+
+def two_way_distances(before: Rows, after: Rows, columns: Sequence[Shared]) -> dict[tuple[int, int], float]:
+    """Total variation of the table of every two columns, in [0, 1]; 0: the same shares in every cell.
+
+    ``before``: leaves of the original; ``after``: labels of the release; ``columns``: a :class:`Shared` a column.
+    """
+    was = np.column_stack([column.blocks[before.codes[:, i]] for i, column in enumerate(columns)])
+    is_now = np.column_stack([column.groups[after.codes[:, i]] for i, column in enumerate(columns)])
+    return {
+        (i, j): _two_way(Rows(was[:, [i, j]], before.counts), Rows(is_now[:, [i, j]], after.counts), columns[i].shares, columns[j].shares)
+        for i, j in combinations(range(len(columns)), 2)
+    }
+
+
+def _two_way(before: Rows, after: Rows, left: Floats, right: Floats) -> float:
+    return total_variation(_crossed(before, left.shape[1], right.shape[1]), left.T @ _crossed(after, len(left), len(right)) @ right)
+
+
+def _crossed(rows: Rows, height: int, width: int) -> Floats:
+    """(height, width): how many rows have a pair of codes."""
+    flat = np.bincount(rows.codes[:, 0] * width + rows.codes[:, 1], weights=rows.counts, minlength=height * width)
+    return flat.astype(np.float64).reshape(height, width)
 
 
 # --- models ------------------------------------------------------------------------------------------------------

@@ -36,16 +36,17 @@ def test_entropy_without_matched_rows_is_the_same_where_equal_leaves_get_equal_l
     for i, column in enumerate(tables.columns):
         leaves, labels = tables.original[:, i], tables.release[:, i]
         counts = np.bincount(leaves, minlength=column.leaves)
-        alone = utility.entropy_loss(counts, column.starts, column.members, labels, len(leaves))
+        rows = np.bincount(labels, minlength=column.labels)
+        alone = utility.entropy_loss(counts, column.starts, column.members, rows, len(leaves))
         assert alone == pytest.approx(utility.non_uniform_entropy(leaves, labels), abs=1e-8)
-        half = utility.entropy_loss(counts, column.starts, column.members, labels[:0], len(leaves))
+        half = utility.entropy_loss(counts, column.starts, column.members, 0 * rows, len(leaves))
         assert half == 1
 
 
 def test_a_suppressed_row_loses_everything():
-    assert utility.column_loss(np.array([0.0, 0.5]), np.array([0, 1]), rows=4) == (0 + 0.5 + 1 + 1) / 4
+    assert utility.column_loss(np.array([0.0, 0.5]), np.array([1, 1]), rows=4) == (0 + 0.5 + 1 + 1) / 4
     with pytest.raises(ValueError, match="no more rows"):
-        utility.column_loss(np.array([0.0]), np.array([0, 0]), rows=1)
+        utility.column_loss(np.array([0.0]), np.array([2]), rows=1)
 
 
 def slow_spread(table, tables, names):
@@ -68,26 +69,56 @@ def slow_distance(tables, names):
     return sum(abs(before[cell] / n - after[cell] / m) for cell in set(before) | set(after)) / 2
 
 
+def shared(tables):
+    return [
+        utility.shared(column.starts, column.members, blocks(column, tables.original[:, i])) for i, column in enumerate(tables.columns)
+    ]
+
+
+def rows(codes):
+    return utility.Rows(codes, np.ones(len(codes), dtype=int))
+
+
 def test_distances_of_tables_are_those_of_every_cell(world):
     tables = coded(*world)
-    parts = [blocks(column, tables.original[:, i]) for i, column in enumerate(tables.columns)]
-    spreads = [column.spread(part) for column, part in zip(tables.columns, parts, strict=True)]
+    parts = shared(tables)
     for i, name in enumerate(("age", "area", "illness")):
-        found = utility.marginal_distance(tables.original[:, i], tables.release[:, i], parts[i], spreads[i])
-        assert found == pytest.approx(slow_distance(tables, [name]), abs=1e-8)
-    two = utility.two_way_distances(tables.original, tables.release, parts, spreads)
+        leaf_rows = np.bincount(tables.original[:, i], minlength=tables.columns[i].leaves)
+        label_rows = np.bincount(tables.release[:, i], minlength=tables.columns[i].labels)
+        assert utility.marginal_distance(leaf_rows, label_rows, parts[i]) == pytest.approx(slow_distance(tables, [name]), abs=1e-8)
+    two = utility.two_way_distances(rows(tables.original), rows(tables.release), parts)
     for (i, j), found in two.items():
         assert found == pytest.approx(slow_distance(tables, [tables.columns[i].name, tables.columns[j].name]), abs=1e-8)
+
+
+def test_distinct_rows_with_their_counts_say_the_same_as_the_rows(world):
+    tables = coded(*world)
+    before, after = tables.people.distinct, tables.released
+    assert len(before) < len(tables.original)
+    counted = utility.two_way_distances(
+        utility.Rows(before.codes, before.counts), utility.Rows(after.codes, after.counts), shared(tables)
+    )
+    assert counted == utility.two_way_distances(rows(tables.original), rows(tables.release), shared(tables))
 
 
 def test_a_copy_is_at_distance_0_and_an_empty_release_at_1(world):
     original, _ = world
     tables = coded(original, original)
-    parts = [blocks(column, tables.original[:, i]) for i, column in enumerate(tables.columns)]
-    spreads = [column.spread(part) for column, part in zip(tables.columns, parts, strict=True)]
-    assert set(utility.two_way_distances(tables.original, tables.release, parts, spreads).values()) == {0.0}
+    assert set(utility.two_way_distances(rows(tables.original), rows(tables.release), shared(tables)).values()) == {0.0}
     assert utility.total_variation(np.array([1.0, 2.0]), np.zeros(2)) == 1
     assert utility.total_variation(np.array([1.0, 0]), np.array([0, 5.0])) == 1
+
+
+def test_labels_that_say_the_same_of_few_blocks_are_one_group_and_the_rest_is_shared_out_evenly():
+    starts, members = np.array([0, 1, 2, 5, 7, 7]), np.array([0, 1, 0, 1, 2, 2, 3])
+    found = utility.shared(starts, members, np.array([0, 0, 1, 1]))
+    assert found.groups[0] == found.groups[1] == 0
+    assert found.groups[3] == 1
+    assert found.shares[found.groups[2]].tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert found.shares[found.groups[4]].tolist() == [0, 0]  # covers nothing that is known
+    many = 30_000  # values of their own: no matrix of labels by blocks
+    alone = utility.shared(np.arange(many + 1), np.arange(many), np.arange(many) // 1000)
+    assert alone.shares.shape == (30, 30)
 
 
 def test_blocks_are_few_keep_order_and_hold_every_leaf():
