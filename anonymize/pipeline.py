@@ -167,8 +167,9 @@ def _microdata(job: _Job, prepared: Prepared, stage: KAnonymity) -> _Made:
     persons = job.scratch / "persons.parquet" if recipe.person_key is not None else None
     job.progress("writing", 0.82)
     rows = artefact.write_rows(
-        job.engine, made.frame, names, job.target, persons=persons, person_key=recipe.person_key, replace=named.replace
-    )
+        job.engine, made.frame, names, job.target, scratch=job.scratch, expected_rows=prepared.counts["rows_used"],
+        persons=persons, person_key=recipe.person_key, replace=named.replace,
+    )  # fmt: skip
     job.progress("counting again", 0.9)
     checked = recheck(job.target, persons, quasi_identifiers=list(quasi), k=stage.k)
     identifiers.check(job.engine, job.target, prepared.frame, recipe)
@@ -228,7 +229,9 @@ def _scanned(job: _Job, prepared: Prepared, stage: Scan) -> _Made:
     # One row per person without a name or number is beyond what a scan of values can tell: the officer is warned.
     about_persons = profile_table(job.engine, prepared.frame.select(*names)).about_persons
     job.progress("writing", 0.7)
-    rows = artefact.write_rows(job.engine, prepared.frame, names, job.target, persons=None, person_key=None)
+    rows = artefact.write_rows(
+        job.engine, prepared.frame, names, job.target, scratch=job.scratch, expected_rows=prepared.counts["rows_used"]
+    )
     columns = reports.described(job.recipe, artefact_schema(job.target))
     public = {"stage": "scan", "scan": {"columns": len(names), "looks_personal": 0}}
     return _Made(rows, columns, reports.nothing_personal(names), public, {"about_persons": about_persons})

@@ -6,7 +6,6 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anonymize import pipeline, recipe, shuffling
+from anonymize import pipeline, recipe
 from anonymize.errors import PrivacyNotMet
 from anonymize.microdata.events import linked_rows, linking, rows_per_person
 from anonymize.microdata.recheck import recheck
