@@ -11,6 +11,7 @@ import csv
 import datetime as dt
 import io
 import re
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -78,17 +79,17 @@ def parse(file: str, text: str) -> PopulationTable:
         header = next(lines, [])
         _refuse(file, _header(header))
         known: list[dict[str, int]] = [{} for _ in header]
-        codes: list[list[int]] = []
+        codes = array("i")  # line by line; a list of lists would take ten times the memory
         ragged: list[Problem] = []
         for fields in lines:
             if len(fields) == len(header):
-                codes.append([seen.setdefault(field, len(seen)) for seen, field in zip(known, fields, strict=True)])
+                codes.extend(seen.setdefault(field, len(seen)) for seen, field in zip(known, fields, strict=True))
             elif fields:
                 ragged.append(Problem("ragged", f"line {lines.line_num} has {len(fields)} fields, the header {len(header)}", line=lines.line_num))
     except csv.Error:
         raise _refused(file, [Problem("unreadable", f"line {lines.line_num} cannot be read (quotes?)", line=lines.line_num)]) from None
     _refuse(file, ragged or ([] if codes else [Problem("empty", "it holds nobody")]))
-    return _table(file, header, known, np.array(codes, dtype=np.int64))
+    return _table(file, header, known, np.array(codes).reshape(-1, len(header)))
 
 
 def _header(header: list[str]) -> list[Problem]:
