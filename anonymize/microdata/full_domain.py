@@ -14,11 +14,12 @@ union of classes has at least the persons of each part. Hence, going finer,
 2. the extra only grows: each suppressed row adds 1 - its penalty, and a finer label has no larger penalty. So
    ``floor(finer) + extra(coarser)`` is a lower bound of the loss of the finer node, far sharper than its floor.
 
-With privacy models beside k (:mod:`anonymize.microdata.models` says which are what, and why), 1 and 2 stay true of the
-rows that break k or an *absorbing* model (distinct l-diversity): the bounds use those rows alone. The other models are
-monotone only when nothing may be suppressed and no person is in two combinations: then a node at which any class fails
-rules out all below it. (So it is where a model speaks of everybody in a population: it lets nothing be suppressed.) With a suppression limit they are not (a bad class may spoil a good one, and may be suppressed
-once it is apart), so a node at which they fail says nothing about finer ones and nothing is pruned by it.
+With privacy models beside k (:mod:`anonymize.microdata.models` and :mod:`anonymize.microdata.population_models` say which
+are what, and why), 1 and 2 stay true of the rows that break k or an *absorbing* model (distinct l-diversity, k-map): the
+bounds use those rows alone. The other models are monotone only when nothing may be suppressed and no person is in two
+combinations: then a node at which any class fails rules out all below it. (So it is where a model speaks of everybody in
+a population: it lets nothing be suppressed.) With a suppression limit they are not (a bad class may spoil a good one, and
+may be suppressed once it is apart), so a node at which they fail says nothing about finer ones and nothing is pruned by it.
 
 The search first counts the nodes of least penalty for the bits they keep (:mod:`anonymize.microdata.information`), then
 their neighbours, and so has a good node early; then it closes one open node after the other, by counting it or a coarser
