@@ -10,7 +10,7 @@ Actor = Literal["you", "us", "nobody"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and where: a JSON pointer into a recipe, or a line and a column of a file.
+    """One thing that is wrong, and where: a JSON pointer into a recipe or a GeoJSON layer, or a line and a column of a file.
 
     ``shape`` describes a value without giving it away: ``9`` for a digit, ``A`` for a letter, other signs as they are.
     """

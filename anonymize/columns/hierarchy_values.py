@@ -40,9 +40,11 @@ def plain(number: Decimal) -> str:
 
 def number(value: Any, what: str = "intervals need") -> Decimal:
     """A numeric value, exact; a float is the shortest decimal that names it. Raises :class:`Misfit`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise Misfit(f"{what} a column of numbers")
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return Decimal(value)
 
 
 def is_null(value: Any) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import narwhals as nw
@@ -22,7 +23,6 @@ import pyarrow as pa
 from anonymize.errors import InputError, PrivacyNotMet, RecipeError
 from anonymize.microdata.classes import combinations
 from anonymize.microdata.encode import Names, one_zero
-from anonymize.microdata.lattice import Integers
 from anonymize.microdata.sorted_groups import Holders, optimal, scaled, spread
 from anonymize.recipe import Microaggregate
 from anonymize.tables.base import Frame, TableEngine, distinct
@@ -108,14 +108,14 @@ def _grouped(asked: Microaggregate, values: Sequence[Any], holders: Holders, kin
         ends = optimal(scaled(exact), holders, asked.group)
     except PrivacyNotMet as error:
         raise PrivacyNotMet(f"column {asked.column!r}: {error.message}") from None
-    persons = holders.persons
-    means = [_mean(exact[a:b], persons[a:b], kind) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+    persons = holders.persons.tolist()
+    means = [_mean(exact[a:b], persons[a:b], kind) for a, b in pairwise([0, *ends.tolist()])]
     line = {
         "column": asked.column,
         "group": asked.group,
         "groups": len(ends),
         "smallest": int(holders.distinct(ends).min()),
-        "loss": spread(scaled(exact), persons, ends),
+        "loss": spread(scaled(exact), holders.persons, ends),
     }
     return line, [mean for mean, size in zip(means, np.diff(ends, prepend=0), strict=True) for _ in range(size)]
 
@@ -125,13 +125,14 @@ def _exact(value: Any, kind: pa.DataType) -> int | float:
     return int(Fraction(value) * 10**kind.scale) if isinstance(value, Decimal) else value
 
 
-def _mean(values: Sequence[int | float], persons: Integers, kind: pa.DataType) -> Any:
+def _mean(values: Sequence[int | float], persons: Sequence[int], kind: pa.DataType) -> Any:
     """Exact, then rounded once: half even to the column's scale, or to the nearest float."""
-    total = sum((Fraction(value) * int(count) for value, count in zip(values, persons, strict=True)), Fraction(0))
-    mean = total / int(persons.sum())
+    ratios = [value.as_integer_ratio() for value in values]
+    unit = max(below for _, below in ratios)  # each a power of two, so the largest is a multiple of all
+    total = sum(above * (unit // below) * count for (above, below), count in zip(ratios, persons, strict=True))
     if pa.types.is_floating(kind):
-        return float(mean)
-    whole = round(mean)
+        return total / (unit * sum(persons))
+    whole = round(Fraction(total, sum(persons)))
     return Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -kind.scale)) if pa.types.is_decimal(kind) else whole
 
 

@@ -159,15 +159,16 @@ def _block(values: Floats, weights: Floats, best: Floats, first: int, starts: Se
 def spread(values: Sequence[float], weights: Integers, ends: Integers) -> float:
     """Share of the column's variance that the groups' means lose, in [0, 1]: SSE / SST (Domingo-Ferrer & Mateo-Sanz 2002)."""
     x, w = np.asarray(values, dtype=np.float64), weights.astype(np.float64)
-    total = _squares(x, w)
-    inside = sum(_squares(x[a:b], w[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True))
+    total, inside = _squares(x, w, np.array([len(x)])), _squares(x, w, ends)
     return round(min(max(inside / total, 0.0), 1.0), 9) if total > 0 else 0.0
 
 
-def _squares(x: Floats, w: Floats) -> float:
-    away = x - x[0]
-    mean = float((w * away).sum() / w.sum())
-    return float((w * (away - mean) ** 2).sum())
+def _squares(x: Floats, w: Floats, ends: Integers) -> float:
+    """Weighted squared distances to the means of groups, summed."""
+    begins, sizes = np.concatenate([[0], ends[:-1]]), np.diff(ends, prepend=0)
+    away = x - np.repeat(x[begins], sizes)
+    means = np.add.reduceat(w * away, begins) / np.add.reduceat(w, begins)
+    return float((w * (away - np.repeat(means, sizes)) ** 2).sum())
 
 
 def scaled(values: Sequence[int] | Sequence[float]) -> list[float]:
