@@ -75,7 +75,7 @@ def linkability(
         return wilson(won, len(chosen))
 
     attack = rate(tables.people)
-    guess = wilson(attack.trials / len(tables.release), attack.trials)
+    guess = wilson(attack.trials / tables.release_rows, attack.trials)
     return Attack("linkability", attack, guess, None if tables.control is None else rate(tables.control), tables.unit)
 
 

@@ -7,7 +7,7 @@ in its place. Attacks work on the distinct rows of a table with how often each o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -173,29 +173,54 @@ class Distinct:
 
 @dataclass(frozen=True)
 class People:
-    """Rows about people: (row, column) leaf codes, and (row,) whose each is; ``None``: every row is a person of its own."""
+    """Rows about people: (row, column) leaf codes, and (row,) whose each is; ``None``: every row is a person of its own.
+
+    ``times``: (row,) how many persons have such a row, who are numbered row after row; ``None``: one. Not beside ``persons``.
+    """
 
     codes: Integers
     persons: Integers | None = None
+    times: Integers | None = None
 
     def __len__(self) -> int:
         """How many persons there are."""
-        return len(self.codes) if self.persons is None else len(self.rows_of.starts) - 1
+        return self.rows if self.persons is None else int(self.persons.max(initial=-1)) + 1
 
     @cached_property
-    def rows_of(self) -> Lists:
-        """The rows of every person."""
-        if self.persons is None:
-            return Lists(np.arange(len(self.codes) + 1), np.arange(len(self.codes)))
-        return Lists.grouped(self.persons, np.arange(len(self.codes)), int(self.persons.max(initial=-1)) + 1)
+    def rows(self) -> int:
+        """How many rows there are, equal ones counted as often as they occur."""
+        return len(self.codes) if self.times is None else int(self.times.sum())
+
+    @cached_property
+    def weights(self) -> Integers:
+        """(row,) how often each occurs."""
+        return np.ones(len(self.codes), dtype=np.int64) if self.times is None else self.times
+
+    def rows_of(self, person: int) -> Integers:
+        """The rows of a person."""
+        return self._lists.of(person) if self.persons is not None else np.searchsorted(self._ends, [person], side="right")
+
+    @cached_property
+    def _lists(self) -> Lists:
+        persons = np.arange(len(self.codes)) if self.persons is None else self.persons
+        return Lists.grouped(persons, np.arange(len(self.codes)), len(self))
+
+    @cached_property
+    def _ends(self) -> Integers:
+        """(row,) the number after that of the last person who has it, where nobody has two."""
+        return np.cumsum(self.weights)
 
     @cached_property
     def distinct(self) -> Distinct:
-        return Distinct(*distinct_rows(self.codes))
+        return Distinct(*distinct_rows(self.codes, self.times))
 
     @cached_property
     def sole(self) -> Integers:
         """(distinct row,) the one person who has it, -1 where there are more."""
+        if self.times is not None:
+            last = np.zeros(len(self.distinct), dtype=np.int64)
+            last[self.distinct.of] = self._ends - 1
+            return np.where(self.distinct.counts == 1, last, -1)
         who = np.arange(len(self.codes)) if self.persons is None else self.persons
         least = np.full(len(self.distinct), np.iinfo(np.int64).max)
         most = np.full(len(self.distinct), -1)
@@ -207,8 +232,8 @@ class People:
         """At most ``count`` different persons, and one row of each: both at random."""
         chosen = draw.choice(len(self), min(count, len(self)), replace=False)
         if self.persons is None:
-            return chosen, chosen
-        rows = self.rows_of
+            return chosen, np.searchsorted(self._ends, chosen, side="right")
+        rows = self._lists
         return chosen, rows.members[rows.starts[chosen] + draw.integers(rows.sizes[chosen])]
 
 
@@ -218,6 +243,8 @@ class Coded:
 
     ``persons``, ``held_persons``: (row,) whose each row of the original and of the held-out file is, codes from 0 without
     gaps; ``None`` where every row is a person of its own. A release has no person key: its rows cannot be told apart by whose they are.
+    ``times``, ``release_times``, ``held_times``: (row,) how many equal rows each stands for; ``None``: one. Where there are ``persons``
+    the original and the held-out file have none.
     """
 
     columns: tuple[CodedColumn, ...]
@@ -226,12 +253,17 @@ class Coded:
     holdout: Integers | None = None
     persons: Integers | None = None
     held_persons: Integers | None = None
+    times: Integers | None = None
+    release_times: Integers | None = None
+    held_times: Integers | None = None
 
     def only(self, places: Sequence[int]) -> Coded:
         """The same rows with some of the columns."""
         held = None if self.holdout is None else _picked(self.holdout, places)
         columns = tuple(self.columns[i] for i in places)
-        return Coded(columns, _picked(self.original, places), _picked(self.release, places), held, self.persons, self.held_persons)
+        return replace(
+            self, columns=columns, original=_picked(self.original, places), release=_picked(self.release, places), holdout=held
+        )
 
     def place(self, name: str) -> int:
         return next(i for i, column in enumerate(self.columns) if column.name == name)
@@ -244,17 +276,28 @@ class Coded:
     @cached_property
     def people(self) -> People:
         """Those who are in the release."""
-        return People(self.original, self.persons)
+        return People(self.original, self.persons, self.times)
 
     @cached_property
     def control(self) -> People | None:
         """Those who are not."""
-        return None if self.holdout is None else People(self.holdout, self.held_persons)
+        return None if self.holdout is None else People(self.holdout, self.held_persons, self.held_times)
 
     @cached_property
     def released(self) -> Distinct:
         """The distinct rows of the release."""
-        return Distinct(*distinct_rows(self.release))
+        return Distinct(*distinct_rows(self.release, self.release_times))
+
+    @cached_property
+    def release_rows(self) -> int:
+        """How many rows the release has."""
+        return int(self.released.counts.sum())
+
+    def some_released(self, count: int, draw: np.random.Generator, *, again: bool) -> Integers:
+        """(drawn,) random rows of ``released``; ``again``: one may come twice, else at most as many as there are."""
+        wanted = count if again else min(count, self.release_rows)
+        numbers = draw.integers(self.release_rows, size=wanted) if again else draw.choice(self.release_rows, wanted, replace=False)
+        return np.searchsorted(np.cumsum(self.released.counts), numbers, side="right")
 
 
 def _picked(codes: Integers, places: Sequence[int]) -> Integers:
@@ -265,15 +308,15 @@ def _picked(codes: Integers, places: Sequence[int]) -> Integers:
     return codes[:, kept]
 
 
-def blocks(column: CodedColumn, leaves: Integers, most: int = 100) -> Integers:
+def blocks(column: CodedColumn, leaves: Integers, most: int = 100, times: Integers | None = None) -> Integers:
     """(leaf,) a block for each leaf, at most ``most``: leaves in order of their numbers, or the commonest and the rest.
 
-    ``leaves``: (row,) the original's. A column with few leaves has a block for each. For tables of two columns that must
+    ``leaves``: (row,) the original's; ``times``: (row,) how often each occurs. A column with few leaves has a block for each. For tables of two columns that must
     stay small; distances between coarser tables are never larger than between the finer ones.
     """
     if column.leaves <= most:
         return np.arange(column.leaves)
-    counts = np.bincount(leaves, minlength=column.leaves)
+    counts = np.bincount(leaves, times, column.leaves).astype(np.int64)
     if column.numbers is None:
         place = np.argsort(np.argsort(-counts, kind="stable"), kind="stable")
         return np.minimum(place, most - 1)

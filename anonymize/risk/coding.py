@@ -33,10 +33,12 @@ def code_tables(
     folder: Path | None = None,
     holdout: pa.Table | None = None,
     person_key: str | None = None,
+    times: str | None = None,
 ) -> Coded:
     """Code the quasi-identifiers first, then ``others`` (columns that the release shows as they are).
 
     ``person_key``: whose each row of the original, and of the held-out file, is; ``None``: every row is a person.
+    ``times``: a column of all tables (where nobody has two rows, else of the release alone) that says how many equal rows each stands for.
     Raises :class:`InputError` when a column is missing, or when the release holds a label of a quasi-identifier that
     neither its hierarchy nor the original knows. No error names a value.
     """
@@ -49,11 +51,19 @@ def code_tables(
         if missing:
             raise InputError(f"the {what} has no column {missing[0]!r}")
     persons = _persons(original, person_key)
-    coded = [_column(name, original, release, holdout, persons, quasi_identifiers, folder) for name in names]
+    often = _times(original, times)
+    coded = [_column(name, original, release, holdout, (persons, often), quasi_identifiers, folder) for name in names]
     columns = tuple(column for column, *_ in coded)
     stacked = [np.column_stack(part) if part else np.zeros((0, 0), dtype=np.int64) for part in zip(*(c[1:3] for c in coded), strict=True)]
     held = None if holdout is None else np.column_stack([c[3] for c in coded])
-    return Coded(columns, stacked[0], stacked[1], held, persons, None if holdout is None else _persons(holdout, person_key))
+    return Coded(
+        columns, stacked[0], stacked[1], held, persons, None if holdout is None else _persons(holdout, person_key),
+        often, _times(release, times), None if holdout is None else _times(holdout, times),
+    )  # fmt: skip
+
+
+def _times(table: pa.Table, name: str | None) -> Integers | None:
+    return table[name].to_numpy().astype(np.int64) if name is not None and name in table.column_names else None
 
 
 def _persons(table: pa.Table, key: str | None) -> Integers | None:
@@ -69,7 +79,7 @@ def _column(
     original: pa.Table,
     release: pa.Table,
     holdout: pa.Table | None,
-    persons: Integers | None,
+    whose: tuple[Integers | None, Integers | None],
     quasi_identifiers: Mapping[str, Hierarchy | None],
     folder: Path | None,
 ) -> tuple[CodedColumn, Integers, Integers, Integers]:
@@ -81,7 +91,7 @@ def _column(
     row_labels = _codes(release[name], of_label, [])
     ladder = None
     if name in quasi_identifiers:
-        ladder = hierarchies.build(name, quasi_identifiers[name], values, folder, _held(row_leaves, persons, len(values)))
+        ladder = hierarchies.build(name, quasi_identifiers[name], values, folder, _held(row_leaves, *whose, len(values)))
     known, parents = _known_labels(ladder, values, list(of_label))
     covers, losses, levels = [], [], []
     for label in of_label:
@@ -97,12 +107,12 @@ def _column(
     return column, row_leaves, row_labels, held_leaves
 
 
-def _held(leaves: Integers, persons: Integers | None, count: int) -> list[int]:
+def _held(leaves: Integers, persons: Integers | None, times: Integers | None, count: int) -> list[int]:
     """(leaf,) how many distinct persons of the original have it: what hierarchies drawn from the data were drawn from."""
     if persons is not None:
         room = int(persons.max(initial=0)) + 1
         leaves = unique(leaves * room + persons) // room
-    return [int(held) for held in np.bincount(leaves, minlength=count)]
+    return [int(held) for held in np.bincount(leaves, None if persons is not None else times, count)]
 
 
 def _codes(column: pa.ChunkedArray, known: dict[str | None, int], values: list[Any]) -> Integers:

@@ -12,8 +12,8 @@ from anonymize.risk.coded import Integers
 from anonymize.risk.coded import dense as numbered
 
 
-def standing_out(codes: Integers, names: Sequence[str], *, pairs: int = 10) -> dict[str, Any]:
-    """``codes``: (row, column). Rows count as persons; give one row a person where there are more.
+def standing_out(codes: Integers, names: Sequence[str], *, times: Integers | None = None, pairs: int = 10) -> dict[str, Any]:
+    """``codes``: (row, column); ``times``: (row,) how often each occurs. Rows count as persons; give one row a person where there are more.
 
     For each column: ``distinct`` values; ``bits``, its Shannon entropy; ``unique_alone``, the share of rows that no other
     row equals in this column; ``unique_without``, the share still unique in all columns but this one, beside
@@ -21,7 +21,7 @@ def standing_out(codes: Integers, names: Sequence[str], *, pairs: int = 10) -> d
     ``pairs``: the pairs with the largest ``unique_alone``, best first, ties by name. Shares in [0, 1].
     After Elliot et al., "A computational algorithm for handling the special uniques problem" (2002).
     """
-    count = codes.shape[1]
+    count, often = codes.shape[1], np.ones(len(codes), dtype=np.int64) if times is None else times
     dense = [numbered(codes[:, i])[0] for i in range(count)]
     ahead = [np.zeros(len(codes), dtype=np.int64)]
     for column in dense:
@@ -29,16 +29,16 @@ def standing_out(codes: Integers, names: Sequence[str], *, pairs: int = 10) -> d
     behind = [np.zeros(len(codes), dtype=np.int64)]
     for column in reversed(dense):
         behind.append(_joint(behind[-1], column))
-    without = [_unique(_joint(ahead[i], behind[count - 1 - i])) for i in range(count)]
+    without = [_unique(_joint(ahead[i], behind[count - 1 - i]), often) for i in range(count)]
     columns = [
-        {"column": name, "distinct": int(dense[i].max(initial=-1)) + 1, "bits": _bits(dense[i]), "unique_alone": _unique(dense[i]), "unique_without": without[i]}
+        {"column": name, "distinct": int(dense[i].max(initial=-1)) + 1, "bits": _bits(dense[i], often), "unique_alone": _unique(dense[i], often), "unique_without": without[i]}
         for i, name in enumerate(names)
     ]  # fmt: skip
     both = [
-        {"columns": [names[i], names[j]], "unique_alone": _unique(_joint(dense[i], dense[j]))} for i, j in combinations(range(count), 2)
+        {"columns": [names[i], names[j]], "unique_alone": _unique(_joint(dense[i], dense[j]), often)} for i, j in combinations(range(count), 2)
     ]
     both.sort(key=lambda pair: (-float(pair["unique_alone"]), pair["columns"]))  # type: ignore[arg-type]
-    return {"unique": _unique(ahead[-1]), "columns": columns, "pairs": both[:pairs]}
+    return {"unique": _unique(ahead[-1], often), "columns": columns, "pairs": both[:pairs]}
 
 
 def _joint(left: Integers, right: Integers) -> Integers:
@@ -47,11 +47,11 @@ def _joint(left: Integers, right: Integers) -> Integers:
     return numbered(pair)[0]
 
 
-def _unique(codes: Integers) -> float:
-    return round(int((np.bincount(codes) == 1).sum()) / len(codes), 9) if len(codes) else 0.0
+def _unique(codes: Integers, persons: Integers) -> float:
+    return round(int((np.bincount(codes, persons) == 1).sum()) / int(persons.sum()), 9) if len(codes) else 0.0
 
 
-def _bits(codes: Integers) -> float:
-    share = np.bincount(codes) / max(len(codes), 1)
+def _bits(codes: Integers, persons: Integers) -> float:
+    share = np.bincount(codes, persons) / max(int(persons.sum()), 1)
     share = share[share > 0]
     return round(float(-(share * np.log2(share)).sum()) + 0.0, 6)

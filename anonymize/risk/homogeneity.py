@@ -7,9 +7,10 @@ import numpy as np
 from anonymize.risk.coded import Integers, dense, distinct_rows
 
 
-def homogeneity(classes: Integers, sensitive: Integers, persons: Integers | None = None) -> dict[str, float | int]:
+def homogeneity(classes: Integers, sensitive: Integers, persons: Integers | None = None, *, times: Integers | None = None) -> dict[str, float | int]:
     """``classes``, ``sensitive``, ``persons``: (row,) codes. A person counts once for each value they have in a class.
 
+    ``times``: (row,) how many persons have such a row, where there are no ``persons``.
     ``least_distinct``: fewest values in a class (distinct l). ``least_entropy``: smallest exp(-Σ q ln q), at least 1 (entropy
     l). ``records_homogeneous``: share of persons in classes with one value. ``likeliest``: mean over persons of the largest
     q of their class, what an attacker who guesses the commonest value gets right; ``likeliest_whole`` the same for the whole
@@ -22,7 +23,7 @@ def homogeneity(classes: Integers, sensitive: Integers, persons: Integers | None
     rows = np.column_stack([classes, sensitive])
     if persons is not None:
         rows = distinct_rows(np.column_stack([classes, sensitive, persons]))[0][:, :2]
-    pairs, _, held = distinct_rows(rows)
+    pairs, _, held = distinct_rows(rows, times if persons is None else None)
     of, names = dense(pairs[:, 0])  # (pair,) → class
     value, value_names = dense(pairs[:, 1])
     sizes = np.bincount(of, weights=held)

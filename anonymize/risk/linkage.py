@@ -41,7 +41,7 @@ def linkage(
     known = [Known(tables, subset) for subset in _subsets(able, q, draw)]
     attack = _rate(tables.people, everything, known, targets, draw)
     control = None if tables.control is None else _rate(tables.control, everything, known, targets, draw)
-    guess = wilson(attack.trials / len(tables.release), attack.trials)
+    guess = wilson(attack.trials / tables.release_rows, attack.trials)
     return Attack("linkage", attack, guess, control, tables.unit)
 
 
@@ -77,7 +77,7 @@ def _won(people: People, persons: Integers, rows: Integers, everything: Known, s
 
 def _own(people: People, persons: Integers, draw: np.random.Generator) -> tuple[Integers, Integers, Floats]:
     """The rows of some persons: (row looked at,) its place in ``persons``, and which it is; (person,) how many each counts for."""
-    lists = [people.rows_of.of(int(person)) for person in persons]
+    lists = [people.rows_of(int(person)) for person in persons]
     looked = [own if len(own) <= OWN else draw.choice(own, OWN, replace=False) for own in lists]
     share = np.array([len(own) / max(len(seen), 1) for own, seen in zip(lists, looked, strict=True)])
     owner = np.repeat(np.arange(len(persons)), [len(own) for own in looked])

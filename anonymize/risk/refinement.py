@@ -37,10 +37,6 @@ class Refined:
         self.seen = Known(tables, self.places)
         self.apart = Separation(self.seen.columns, self.seen.codes, least=LEAST if method.fitted else 1, most_pairs=pairs)
 
-    def class_of(self, tables: Coded, rows: Integers) -> Integers:
-        """(i,) the class of some rows of the release."""
-        return self.seen.of[tables.released.of[rows]]
-
     def candidates(self, people: Integers) -> tuple[Integers, Integers, Booleans]:
         """(pair,) a person, a class whose labels cover them, and whether it is still possible; ``people``: leaves of all columns."""
         person, which = self.seen.pairs(people)
@@ -73,7 +69,7 @@ def refinement(
     draw = rng or generator()
     refined = refined or Refined(tables, quasi_identifiers, method)
     apart = refined.apart
-    sampled = refined.class_of(tables, draw.choice(len(tables.release), min(rows, len(tables.release)), replace=False))
+    sampled = refined.seen.of[tables.some_released(rows, draw, again=False)]
     people = tables.original[tables.people.sample(targets, draw)[1]]
     covering = refined.seen.pairs(people)[1]
     apart.solve(dict.fromkeys([*np.unique(sampled).tolist(), *np.unique(covering).tolist()]), programs)

@@ -108,11 +108,11 @@ class Rows:
 def alone_in_release(tables: Coded, queries: int, columns: int | None, attempts: int, draw: np.random.Generator) -> list[Query]:
     """Different queries that match one row of the release, in the order they were found."""
     rows = Rows.of_release(tables)
-    medians = [_median(column, tables.release[:, i]) for i, column in enumerate(tables.columns)]
+    medians = [_median(column, tables.released.codes[:, i], tables.released.counts) for i, column in enumerate(tables.columns)]
     kept: dict[Query, None] = {}
     tried: set[Query] = set()
     for start in range(0, attempts, BATCH):
-        for row, places in _drawn(tables.release, columns, min(BATCH, attempts - start), draw):
+        for row, places in _drawn(tables, columns, min(BATCH, attempts - start), draw):
             query = tuple((i, _sign(tables.columns[i], int(row[i]), medians[i]), int(row[i])) for i in places)
             if len(kept) < queries and query not in tried:
                 tried.add(query)
@@ -123,12 +123,12 @@ def alone_in_release(tables: Coded, queries: int, columns: int | None, attempts:
     return list(kept)
 
 
-def _drawn(release: Integers, columns: int | None, count: int, draw: np.random.Generator) -> list[tuple[Integers, list[int]]]:
+def _drawn(tables: Coded, columns: int | None, count: int, draw: np.random.Generator) -> list[tuple[Integers, list[int]]]:
     """Random rows, and for each some places in it, ascending."""
-    width = release.shape[1]
+    width = len(tables.columns)
     wide = draw.integers(1, width + 1, count) if columns is None else np.full(count, min(columns, width))
     order = np.argsort(draw.random((count, width)), axis=1)
-    rows = release[draw.integers(len(release), size=count)]
+    rows = tables.released.codes[tables.some_released(count, draw, again=True)]
     return [(row, sorted(order[i, : wide[i]].tolist())) for i, row in enumerate(rows)]
 
 
@@ -137,11 +137,15 @@ def _random_query(tables: Coded, width: int, draw: np.random.Generator) -> Query
     return tuple((int(i), "=", int(draw.integers(tables.columns[i].labels))) for i in places)
 
 
-def _median(column: CodedColumn, labels: Integers) -> float | None:
+def _median(column: CodedColumn, labels: Integers, counts: Integers) -> float | None:
     """The middle of a column of numbers that are published as they are; ``None`` for every other column."""
     if column.numbers is None or not (column.sizes == 1).all() or not np.isfinite(column.numbers[column.members]).any():
         return None
-    return float(np.nanmedian(column.numbers[column.members][labels]))
+    numbers = column.numbers[column.members][labels]
+    there = np.isfinite(numbers)
+    order = np.argsort(numbers[there], kind="stable")
+    ends = np.cumsum(counts[there][order])
+    return float(numbers[there][order][np.searchsorted(ends, (int(ends[-1]) - 1) // 2, side="right")])
 
 
 def _sign(column: CodedColumn, label: int, median: float | None) -> str:
