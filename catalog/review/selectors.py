@@ -88,7 +88,7 @@ def red_flags(review: Review) -> list[Flag]:
 
 def _pseudonym_flags(recipe: dict[str, Any]) -> list[Flag]:
     """Pseudonyms in the file. Those of a kept key join releases, so their reason is shown; it is the steward's own words."""
-    asked = {name: column["release_as"] for name, column in recipe["columns"].items() if (column.get("release_as") or {}).get("as") == "pseudonym"}
+    asked = {name: column["release_as"] for name, column in recipe.get("columns", {}).items() if (column.get("release_as") or {}).get("as") == "pseudonym"}
     lasting = {name: how for name, how in asked.items() if how.get("key", "release") != "release"}
     flags = [Flag("stop", "lasting_pseudonyms", "; ".join(f"{name}: {how.get('reason', '')}" for name, how in lasting.items()))] if lasting else []
     once = [name for name in asked if name not in lasting]
