@@ -32,8 +32,8 @@ class Rate:
 def wilson(successes: float, trials: int) -> Rate:
     """Successes a trial with the Wilson 95 % score interval; with no trial: value 0, interval [0, 1].
 
-    centre (p + z²/2n) / (1 + z²/n), half width z·√(p(1 - p)/n + z²/4n²) / (1 + z²/n). Wilson, JASA 22 (1927).
-    Raises ValueError unless 0 ≤ successes ≤ trials.
+    centre (p + z²/2n) / (1 + z²/n), half width z·√(p(1 - p)/n + z²/4n²) / (1 + z²/n), all in [0, 1]. Wilson, JASA 22 (1927).
+    For successes of chance 0 or 1; where each trial is scored by its chance instead, the interval is wider than need be. Raises ValueError unless 0 ≤ successes ≤ trials.
     """
     if not 0 <= successes <= trials:
         raise ValueError("successes lie between 0 and the number of trials")
@@ -42,7 +42,8 @@ def wilson(successes: float, trials: int) -> Rate:
     p, share = successes / trials, Z95**2 / trials
     centre = (p + share / 2) / (1 + share)
     half = Z95 * math.sqrt(p * (1 - p) / trials + share / (4 * trials)) / (1 + share)
-    return Rate(successes, trials, p, max(centre - half, 0.0), min(centre + half, 1.0))
+    # at the ends the sums come out at 0 and 1 but for rounding
+    return Rate(successes, trials, p, max(centre - half, 0.0) if p > 0 else 0.0, min(centre + half, 1.0) if p < 1 else 1.0)
 
 
 def beyond(attack: Rate, control: Rate) -> dict[str, float]:

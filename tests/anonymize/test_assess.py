@@ -83,7 +83,7 @@ def test_granularity_is_that_of_the_pipeline_itself(files, tmp_path):
 def test_the_sampling_fraction_reaches_the_estimates(files):
     whole, tenth = measured(files, "copy"), measured(files, "copy", sample_fraction=0.1)
     assert whole["risk"]["before"]["attackers"]["journalist_max"] == 1
-    assert tenth["risk"]["before"]["attackers"]["journalist_max"] < 0.3
+    assert tenth["risk"]["before"]["attackers"]["journalist_max"] < 0.5
     assert tenth["risk"]["before"]["population"]["chosen"] == "pitman"
     assert any("sampling fraction" in note for note in whole["notes"])
 

@@ -69,6 +69,13 @@ def test_shares_of_unique_rows_are_those_of_counting_rows(rows):
     assert shares == sorted(shares, reverse=True)
 
 
+@QUICK
+@given(rows=rows)
+def test_a_row_that_occurs_several_times_is_that_row_so_often(rows):
+    distinct, times = np.unique(np.array(rows), axis=0, return_counts=True)
+    assert standing_out(distinct, ["a", "b", "c"], times=times) == standing_out(np.array(rows), ["a", "b", "c"])
+
+
 def test_wilson_covers_by_the_book():
     rate = wilson(10, 100)
     assert (round(rate.lower, 4), round(rate.upper, 4)) == (0.0552, 0.1744)
