@@ -100,7 +100,7 @@ def _refuse_links(tables: TableEngine, frame: Frame, recipe: Recipe, names: Sequ
 def _weighed(recipe: Recipe, chosen: Sequence[Candidate], table: _Table, progress: Progress) -> dict[str, Any]:
     stage = recipe.final
     threshold = stage.k if isinstance(stage, KAnonymity) else 2
-    risk = before(table.reading.table(), threshold)
+    came_in = before(table.reading.table(), threshold)
     points = []
     for i, candidate in enumerate(chosen):
         progress(candidate.name, i / len(chosen))
@@ -113,7 +113,7 @@ def _weighed(recipe: Recipe, chosen: Sequence[Candidate], table: _Table, progres
         "unit": "row" if recipe.person_key is None else "person",
         "columns": list(recipe.quasi_identifiers),
         "threshold_k": threshold,
-        "before": {"risk": risk},
+        "before": came_in,
         "points": points,
         "notes": _notes(recipe, chosen),
     }

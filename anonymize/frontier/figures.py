@@ -12,6 +12,7 @@ from anonymize.microdata.decision import Decision
 from anonymize.microdata.lattice import CodedLadder, Integers
 from anonymize.microdata.reading import Work
 from anonymize.risk.classes import class_risk
+from anonymize.risk.columns import standing_out
 
 CELLS = 100
 """Values of a column that a marginal is compared in: the commonest, and one cell for the rest."""
@@ -38,9 +39,13 @@ def figures(work: Work, decision: Decision, threshold: int) -> dict[str, Any]:
 
 
 def before(table: Combinations, threshold: int) -> dict[str, Any]:
-    """:func:`class_risk` of the table as it came in."""
+    """The table as it came in: :func:`class_risk`, and which columns make people stand out (:func:`standing_out`).
+
+    The latter is ``None`` where people have rows in several combinations, of which none stands for the person.
+    """
     leaves = Grouping(table, ()).group(np.arange(len(table)), len(table))
-    return class_risk(leaves.persons, rows=leaves.rows, k=threshold)
+    out = None if table.visitors else standing_out(table.codes.astype(np.int64), table.columns, times=table.settled.astype(np.int64))
+    return {"risk": class_risk(leaves.persons, rows=leaves.rows, k=threshold), "standing_out": out}
 
 
 def _column(work: Work, decision: Decision, i: int) -> tuple[float, float]:

@@ -83,6 +83,9 @@ def test_some_settings_are_had_and_some_refused_with_their_reason(weighed):
 def test_what_the_table_was_like_before_stands_beside_the_points(weighed):
     risk = weighed["found"]["before"]["risk"]
     assert risk["smallest"] == 1
+    out = weighed["found"]["before"]["standing_out"]
+    assert (out is None) == weighed["keyed"]  # there, people have rows in several combinations
+    assert out is None or out["unique"] == risk["records_unique"]
     assert risk["prosecutor_average"] > max(p["average_risk"] for p in weighed["found"]["points"] if p["met"])
     assert weighed["found"]["unit"] == ("person" if weighed["keyed"] else "row")
     assert weighed["found"]["columns"] == ["age", "area", "height"]
