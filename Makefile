@@ -5,6 +5,8 @@ PORT ?= 8000
 PEOPLE ?= 3000
 DATA ?= city
 SERVE ?= 1
+# Tests and the demo start dozens of Python processes: our modules are compiled once, not in each of them.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --constraint constraints.txt

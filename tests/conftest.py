@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,13 +23,27 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    """Pages render in tests without a collectstatic run before them."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    from tests.order import place
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.order import LongFirst
+
+    return LongFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A platform of real processes, for all tests that only visit it. Its people: ``tests.live.platform``."""
+    from tests.live.platform import platform
+
+    with platform(tmp_path_factory.mktemp("site")) as made:
+        made.start()
+        yield made
 
 
 @pytest.fixture(autouse=True)

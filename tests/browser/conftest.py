@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.live.platform import PASSWORD, platform
+from tests.live.platform import PASSWORD, PATIENCE_S
+
+PATIENCE_MS = 1000 * PATIENCE_S
 
 
 @pytest.fixture(scope="session")
@@ -23,21 +25,14 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running, in which Django refuses to work
 def browser(chromium: str) -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"], timeout=PATIENCE_MS)
         yield started
         started.close()
-
-
-@pytest.fixture(scope="module")
-def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    with platform(tmp_path_factory.mktemp("browser")) as made:
-        made.start()
-        yield made
 
 
 class Visitor:
@@ -46,6 +41,7 @@ class Visitor:
     def __init__(self, browser, url: str, *, width: int = 1280, scripts: bool = True) -> None:
         self.url = url
         self.context = browser.new_context(viewport={"width": width, "height": 900}, locale="en-US", java_script_enabled=scripts)
+        self.context.set_default_timeout(PATIENCE_MS)  # the default of 30 s ends a test on a busy machine
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.page.on("console", lambda said: self._complain(said.text) if said.type in ("error", "warning") else None)

@@ -7,9 +7,10 @@ import json
 import httpx
 import pytest
 
+from tests.browser.conftest import PATIENCE_MS
+
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 PEOPLE = 400
-PATIENCE_MS = 60_000
 MARK = "Kim-Marked-Name"
 
 

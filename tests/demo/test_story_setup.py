@@ -23,11 +23,6 @@ WORDS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def set_up(monkeypatch: pytest.MonkeyPatch, order: str | None = None) -> str:
     said = io.StringIO()
     monkeypatch.setattr("sys.stdin", io.StringIO(accounts.order(WORDS) if order is None else order))

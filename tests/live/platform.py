@@ -3,6 +3,7 @@ the environment names. Used by tests that must not trust a single process."""
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
@@ -16,29 +17,35 @@ from typing import Any
 
 import httpx
 
-from opendata.embedded import Embedded
+from opendata.demo import accounts
+from opendata.embedded import Embedded, make_keys
 
 PASSWORD = "only-for-this-test-" + secrets.token_hex(8)
-ACCOUNTS = """
-import sys, django
+PATIENCE_S = 300  # ends a test that hangs; a machine with other work may take minutes for what should take a second
+# One process for everything: database, static files, the demo's people, and a few more of its mobility department.
+SET_UP = """
+import io, json, sys, django
 django.setup()
 from decimal import Decimal
+from django.core.management import call_command
 from django.db import transaction
 from catalog.ledger.services import create_population
 from catalog.people import services as people
-password = sys.stdin.read()
+from catalog.people.models import Organisation, User
+order = sys.stdin.read()
+password = json.loads(order)["accounts"][0]["password"]
+sys.stdin = io.StringIO(order)
+call_command("setup_demo", whole=True)
 with transaction.atomic():
-    home = people.create_organisation(by=None, slug="mobility", name="Mobility Department")
+    home = Organisation.objects.get(slug="mobility")
     people.create_user(by=None, username="stella", password=password, roles=["steward"], organisation=home)
-    for name in ("oscar", "olga"):
-        officer = people.create_user(by=None, username=name, password=password, roles=["officer"])
-        people.give_mandate(by=None, user=officer, organisation=home)
-    for name, role in (("dora", "developer"), ("arthur", "auditor")):
-        people.create_user(by=None, username=name, password=password, roles=[role])
+    people.give_mandate(by=None, user=User.objects.get(username="oscar"), organisation=home)
+    people.create_user(by=None, username="dora", password=password, roles=["developer"])
     create_population(
         by=None, slug="residents", name="Residents", owner=home, epsilon_cap=Decimal(10), delta_cap=Decimal("1e-4")
     )
 """
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request, hundreds while a test waits
 
 
 def free_port() -> int:
@@ -75,11 +82,14 @@ def own_broker(url: str | None = None) -> dict[str, str]:
 @contextmanager
 def platform(folder: Path, **environment: str) -> Iterator[Embedded]:
     """A set-up platform with accounts and one population, nothing started yet; everything ends with the block."""
-    quick = {"LEASE_SECONDS": "3", "SWEEP_SECONDS": "1", "RING_AGAIN_SECONDS": "3", "OPENDATA_TESTING": "1"}
+    quick = {
+        "DJANGO_SETTINGS_MODULE": "tests.live.quick_settings", "OPENDATA_TESTING": "1",
+        "LEASE_SECONDS": "3", "SWEEP_SECONDS": "1", "RING_AGAIN_SECONDS": "3",
+    }  # fmt: skip
     with own_database(folder) as database:
         made = Embedded(folder, free_port(), {**quick, **database, **own_broker(), **environment}, web_workers=1)
-        made.setup()
-        made.python("-c", ACCOUNTS, stdin=PASSWORD)
+        make_keys(folder)
+        made.python("-c", SET_UP, stdin=accounts.order({account.username: PASSWORD for account in accounts.ACCOUNTS}))
         try:
             yield made
         finally:
@@ -95,7 +105,7 @@ class Client:
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.url, timeout=60)
+        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE_S, trust_env=False)
         answer = self.http.post("/api/v1/session", json={"username": self.name, "password": PASSWORD})
         assert answer.status_code < 300, answer.text
 
@@ -109,11 +119,13 @@ class Client:
         assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json() if answer.content else None
 
-    def until(self, path: str, done: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
+    def until(self, path: str, done: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE_S) -> dict[str, Any]:
+        """What is there once ``done`` says so. Fails at once where a run has failed and nothing else will come."""
         deadline = time.monotonic() + seconds
         while True:
             seen: dict[str, Any] = self.call("GET", path).json()
             if done(seen):
                 return seen
+            assert seen.get("state") != "failed", seen
             assert time.monotonic() < deadline, f"still {seen.get('state')} after {seconds} s"
             time.sleep(0.1)

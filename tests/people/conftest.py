@@ -12,10 +12,9 @@ PASSWORD = "a long sentence for tests"
 
 
 @pytest.fixture(autouse=True)
-def quick_and_fresh(settings):
-    """No counters of other tests, and a hasher that does not take half a second."""
+def fresh():
+    """No counters of other tests."""
     cache.clear()
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

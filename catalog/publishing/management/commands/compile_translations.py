@@ -1,5 +1,6 @@
 """Compile the translations without gettext's tools, which a fresh machine does not have."""
 
+import os
 from typing import Any
 
 import polib
@@ -15,4 +16,6 @@ class Command(BaseCommand):
             for source in folder.glob("*/LC_MESSAGES/*.po"):
                 target = source.with_suffix(".mo")
                 if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-                    polib.pofile(str(source)).save_as_mofile(str(target))
+                    part = target.with_suffix(f".{os.getpid()}")
+                    polib.pofile(str(source)).save_as_mofile(str(part))
+                    part.replace(target)  # other processes read it, or write it as well, at this very moment
