@@ -27,6 +27,12 @@ METHODS: list[dict[str, Any]] = [{"method": "full_domain"}, {"method": "local_re
 TOWNS = pd.DataFrame({"town": list("abcd"), "answer": ["yes", "no", "yes", "no"], "pay": [1, 2, 3, 4]})
 
 
+@pytest.fixture(autouse=True)
+def not_assessed(monkeypatch):
+    """What an attacker could learn is measured after every run, and tested elsewhere."""
+    monkeypatch.setattr(pipeline, "assess_run", lambda *_, **__: {}, raising=False)
+
+
 def document(columns: dict[str, Any], k: int = 2, person_key: str | None = None, **stage: Any) -> dict[str, Any]:
     made: dict[str, Any] = {"recipe": 1, "title": "Bad input", "columns": columns, "stages": [{"stage": "k_anonymity", "k": k, **stage}]}
     return made if person_key is None else {**made, "person_key": person_key}
@@ -258,10 +264,10 @@ WIDE = 40
 @pytest.fixture(scope="module")
 def wide() -> pd.DataFrame:
     chance = random.Random(5)
-    return pd.DataFrame({f"c{i}": [chance.randrange(8) for _ in range(200)] for i in range(WIDE)})
+    return pd.DataFrame({f"c{i}": [chance.randrange(8) for _ in range(100)] for i in range(WIDE)})
 
 
-@pytest.mark.parametrize("k", [5, 90])
+@pytest.mark.parametrize("k", [5, 45])
 def test_with_forty_quasi_identifiers_the_search_stops_at_its_budget_keeps_k_and_says_that_nothing_is_proven(tmp_path, wide, k, monkeypatch):
     monkeypatch.setattr(full_domain, "WORK", 1_000)  # of combinations looked at; a few nodes of 4^40
     columns = {name: {"role": "quasi_identifier", "hierarchy": {"intervals": [2, 4]}} for name in wide}
