@@ -145,7 +145,8 @@ def ladders_for(column: Column) -> list[tuple[str, str]]:
         hours = [({"dates": ["hour", "day", "month", "year"]}, _("hour, day, month, year"))] if column.type != "date" else []
         made = [({"dates": ["day", "month", "quarter", "year"]}, _("day, month, quarter, year")), *hours]
     elif column.type == "text":
-        made = [({"prefix": [8, 5, 2]}, _("code: its first 8, 5, 2 characters")), ({"h3": [9, 8, 7, 6]}, _("H3 cells 9, 8, 7, 6"))]
+        made = [({"prefix": [8, 5, 2]}, _("code: its first 8, 5, 2 characters")), ({"h3": [9, 8, 7, 6]}, _("H3 cells 9, 8, 7, 6")),
+                ({"counts": [20, 200]}, _("what 20, then 200 people have; the rest is “other”"))]  # fmt: skip
     return [(json.dumps(ladder, sort_keys=True), label) for ladder, label in made]
 
 
