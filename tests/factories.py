@@ -231,7 +231,7 @@ def comparison(on: Version, *, by: User | None = None, recipe: Mapping[str, Any]
     """A comparison that is done, with ``points`` as its result."""
     made = comparisons.request_comparison(by=by or on.dataset.steward, dataset=on.dataset, document=dict(recipe), ks=[3, 5, 10], version=on)
     now = timezone.now()
-    result = {"frontier": 1, "unit": "person", "columns": ["district", "age"], "before": {"risk": BEFORE}, "points": list(points), "notes": []}
+    result = {"frontier": 1, "unit": "person", "columns": ["district", "age"], "before": {"risk": BEFORE, "standing_out": BEFORE["standing_out"]}, "points": list(points), "notes": []}
     Comparison.objects.filter(pk=made.pk).update(
         state=DONE, attempt=1, percent=100, stage="done", started_at=now, finished_at=now, result=result
     )

@@ -60,28 +60,38 @@ def assessment(**changes: Any) -> dict[str, Any]:
     """Of 40,000 rows about events, k = 5, one sensitive column; with every part that there can be."""
     risk = {"before": BEFORE, "after": _side((0, 0, 0, 1_300, 1_600, 3_500, 3_000, 16_000, 14_600), smallest=5), "standing_out": BEFORE["standing_out"]}
     made = {
+        "assessment": 1,
+        "made": True,
         "rows": {"original": 40_000, "release": 40_000, "suppressed": 0},
         "persons": 9_000,
         "columns": {"quasi_identifiers": ["age", "district"], "sensitive": ["answer"], "attacked": ["age", "district", "answer"]},
         "person_key_published": False,
+        "effort": {"targets": 300, "queries": 500, "model_rows": 5_000},
         "risk": risk,
         "sensitive": {"answer": {"before": _SECRET, "after": {**_SECRET, "records_homogeneous": 0.0, "likeliest": 0.305, "least_distinct": 2}}},
         "unicity": {
-            "before": [rate(v) for v in (0.01, 0.69, 0.94, 0.99, 1.0)], "after": [rate(v) for v in (0.0, 0.36, 0.77, 0.92, 0.98)],
+            "unit": "person", "persons": 9_000, "before": [rate(v) for v in (0.01, 0.69, 0.94, 0.99, 1.0)],
+            "after": [rate(v) for v in (0.0, 0.36, 0.77, 0.92, 0.98)], "point": {"before": rate(0.01), "after": rate(0.0)}, "rows_explained": 1.0,
         },
         "attacks": {
             "singling_out": fared(0.082, 0.025, 0.071), "linkability": fared(0.002, 0.001, 0.001), "inference": {"answer": fared(0.194, 0.161, 0.187)},
             "linkage": {"1": fared(0.0, 0.0, 0.0), "2": fared(0.015, 0.0, 0.002)},
         },
         "method": {
-            "full_domain": True,
+            "full_domain": True, "chosen_from_data": True,
             "minimality": {
-                "levels": {"age": 1, "district": 1}, "classes": 820, "gain": 0.06, "gain_max": 0.28, "claims": rate(1.0, 4), "claims_before": rate(1.0, 4),
+                "levels": {"age": 1, "district": 1}, "classes": 820, "argues": True, "gain": 0.06, "gain_max": 0.28, "claims": rate(1.0, 4), "claims_before": rate(1.0, 4),
                 "learnt": 3,
             },
             "refinement": {
-                "classes": 820, "overlapping": _NONE, "downcoded": _NONE, "pinned": _NONE, "refuted": _NONE,
+                "classes": 820, "overlapping_pairs": 0, "bounded": {"pairs": 0, "programs": 0, "programs_used_up": False},
+                "overlapping": _NONE, "downcoded": _NONE, "closed": 0.0, "bits": 0.0, "one_class_before": _NONE, "one_class_after": _NONE,
+                "refuted": {"pairs": 0, "persons": _NONE},
                 "secrets": {"answer": {"narrowed": _NONE, "pinned_before": _NONE, "pinned_after": _NONE, "pinned_right": rate(0.0, 0)}},
+            },
+            "downcoding": {
+                "guess": {**fared(0.61, 0.6), "unit": "person"}, "claims": rate(1.0, 4), "claims_before": rate(1.0, 4), "learnt": 0, "learnt_right": rate(0.0, 0),
+                "several": 0,
             },
         },
         "utility": {

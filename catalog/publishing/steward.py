@@ -17,10 +17,10 @@ from catalog.people.pages import actor, private
 from catalog.people.policies import check_has_role
 from catalog.people.roles import Role
 from catalog.publishing.way import waiting_for, way
-from catalog.releases.assessed import assessment_of, standing_out
+from catalog.releases.assessed import standing_out
 from catalog.releases.assessed.seen import seen_of
 from catalog.releases.compared import pictured
-from catalog.releases.selectors import newest_assessed, runs_of
+from catalog.releases.selectors import runs_of, standing_out_in
 from catalog.releases.templates import offers
 
 FEW = 10
@@ -54,7 +54,7 @@ def _inside(dataset: Dataset) -> dict[str, Any]:
     return {
         "dataset": dataset, "way": way(dataset), "versions": versions, "newest": versions[0] if versions else None, "ready": ready,
         "columns": column_forms(ready), "hierarchies": dataset.hierarchy_files.order_by("name"), "upload_form": UploadForm(),
-        "offers": made, "runs": runs_of(dataset)[:FEW],
+        "offers": made, "runs": runs_of(dataset).defer("report", "sample")[:FEW],
         "reviews": dataset.reviews.order_by("-id")[:FEW], "publications": dataset.publications.order_by("-number")[:FEW],
         "budget": balance(dataset.population) if dataset.population else None,
         "comparable": any(offer.fits and offer.slug == "k-anonymous" for offer in made), **_measured(ready),
@@ -65,6 +65,5 @@ def _measured(version: Version | None) -> dict[str, Any]:
     """What runs and comparisons of the version tell before the next one: what makes people stand out, and the newest comparison."""
     if version is None:
         return {}
-    run, newest = newest_assessed(version), version.comparisons.select_related("dataset").order_by("-id").first()
-    found = (assessment_of(run.report) or {})["risk"].get("standing_out") if run else None
-    return {"standing_out": seen_of(standing_out(found)), "standing_out_run": run.pk if run else None, **pictured(newest)}
+    newest = version.comparisons.select_related("dataset").order_by("-id").first()
+    return {"standing_out": seen_of(standing_out(standing_out_in(version))), **pictured(newest)}

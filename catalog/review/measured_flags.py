@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from catalog.display.numbers import number, percent
-from catalog.releases.assessed import assessment_of
+from catalog.releases.assessed import assessment_of, why_not_assessed
 from catalog.releases.assessed.attacks import tried
 from catalog.review.flag import Flag
 
@@ -24,7 +24,7 @@ def measured_flags(report: dict[str, Any]) -> list[Flag]:
     """Of the report of a k-anonymous run."""
     found = assessment_of(report)
     if found is None:
-        return [Flag("stop", "not_assessed")]
+        return [Flag("stop", "not_assessed", why_not_assessed(report) or "–")]
     return [*_stops(found), *_attacked(found), *_shared(found), *_method(found), *_events(found)]
 
 
@@ -48,10 +48,9 @@ def _shared(found: dict[str, Any]) -> Iterator[Flag]:
 
 def _method(found: dict[str, Any]) -> Iterator[Flag]:
     method = found.get("method") or {}
-    refined, minimal = method.get("refinement") or {}, method.get("minimality")
-    pinned = refined.get("pinned", {}).get("value", 0.0)
-    if pinned > 0:
-        yield Flag("warning", "rows_pinned", percent(pinned))
+    refined, minimal, finer = method.get("refinement") or {}, method.get("minimality"), method.get("downcoding")
+    if finer and finer["learnt"]:
+        yield Flag("warning", "coarsening_undone", f"{number(finer['learnt'])} / {number(finer['guess']['attack']['trials'])}")
     for column, shares in (refined.get("secrets") or {}).items():
         gained = shares["pinned_after"]["value"] - shares["pinned_before"]["value"]
         if gained > 0:

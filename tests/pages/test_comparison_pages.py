@@ -134,6 +134,7 @@ def test_the_card_on_the_datasets_page_goes_from_an_invitation_to_the_newest_pic
     assert f"/comparisons/{made.pk}" in page.links
     assert f"/comparisons/{made.pk}/picture" in page.links
     assert "least risk" in page.text
+    assert page.text.index("What makes people stand out") < page.text.index("age × district")
 
 
 def test_the_officer_finds_the_comparison_on_the_review_and_may_not_use_it(people, signed_in, version):

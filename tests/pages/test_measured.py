@@ -16,6 +16,7 @@ from catalog.display import pictures
 from catalog.releases import assessed
 from catalog.releases.assessed.seen import asked_of, measured
 from catalog.releases.models import Run
+from catalog.review.flag import Flag
 from catalog.review.measured_flags import measured_flags
 from tests import factories
 from tests.anonymize.risk.worlds import coarse
@@ -90,7 +91,8 @@ def test_what_the_engine_measures_today_is_of_the_shape_that_is_shown(tmp_path):
     real = assess(recipe, tmp_path / "original.parquet", tmp_path / "release.parquet", targets=30, queries=30, rng=draw)
     found = shown({"internal": {"assessment": real}})
     assert set(found) == set(shown(report())) - {"unicity"}
-    assert set(real) <= set(assessment()) | {"risk", "columns"}
+    assert set(real) == set(assessment())
+    assert set(real["method"]) == set(assessment()["method"])
     json.dumps([one.asked.document for one in found.values() if one.asked], allow_nan=False)
 
 
@@ -136,7 +138,7 @@ def refined(**changes):
     [
         ("person_key_published", {"person_key_published": True}, {"person_key_published": False}),
         ("shared_secret", {"sensitive": secret(0.001)}, {"sensitive": secret(0.0)}),
-        ("rows_pinned", {"method": refined(pinned=rate(0.01))}, {"method": refined()}),
+        ("coarsening_undone", {"method": {**refined(), "downcoding": {**assessment()["method"]["downcoding"], "learnt": 2}}}, {"method": refined()}),
         ("minimality_learns", {}, {"method": refined()}),
         ("few_points_suffice", {}, {"unicity": None}),
         ("attack_succeeds", {"attacks": {**assessment()["attacks"], "linkability": {**fared(0.3, 0.1), "risk": {"value": 0.2, "lower": 0.06, "upper": 0.3}}}}, {}),
@@ -153,12 +155,15 @@ def test_a_red_flag_is_raised_by_its_figure_and_by_nothing_else(code, guilty, in
 
 
 def test_a_run_whose_risk_nobody_measured_says_so_before_everything_else(run, people, signed_in):
-    unmeasured = {**run.report, "internal": {"input": {}}}
+    reason = "the table has too many different rows"
+    unmeasured = {**run.report, "internal": {"assessment": {"assessment": 1, "made": False, "reason": reason, "notes": []}}}
     Run.objects.filter(pk=run.pk).update(report=unmeasured)
     review = factories.review(Run.objects.get(pk=run.pk))
     text = parsed(signed_in(people.officer).get(f"/reviews/{review.pk}")).text
     assert 0 < text.index("The risk of this file was not measured") < text.index("Rows about single people")
+    assert reason in text
     assert "No attack was tried" in parsed(signed_in(people.steward).get(f"/runs/{run.pk}")).text
+    assert measured_flags({"internal": {}}) == [Flag("stop", "not_assessed", "–")]
 
 
 # --- pages -------------------------------------------------------------------------------------------------------

@@ -12,13 +12,18 @@ from django.utils.translation import gettext as _
 from catalog.releases.assessed import attacks, people, secrets, usefulness
 from catalog.releases.assessed.shown import Part, Shown, at
 
-__all__ = ["Part", "Shown", "assessment_of", "parts_of", "standing_out"]
+__all__ = ["Part", "Shown", "assessment_of", "parts_of", "standing_out", "why_not_assessed"]
 
 
 def assessment_of(report: Any) -> dict[str, Any] | None:
     """The assessment within a report; None where none was made."""
     found = at(report, "internal.assessment")
     return found if at(found, "risk.after") else None
+
+
+def why_not_assessed(report: Any) -> str:
+    """What the engine says of an assessment that could not be made; empty where it says nothing."""
+    return str(at(report, "internal.assessment.reason") or "")
 
 
 def parts_of(report: Any) -> list[Part]:

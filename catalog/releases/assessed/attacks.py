@@ -24,6 +24,9 @@ def tried(assessment: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for q, fared in found.get("linkage", {}).items():
         name = _("Finding by 1 column") if q == "1" else _("Finding by %(q)s columns")
         yield name % {"q": q}, _("linking a person to their row"), fared
+    finer = at(assessment, "method.downcoding.guess")
+    if finer:
+        yield _("Undoing the coarsening"), _("downcoding: a value written finer, from the file and the method"), finer
 
 
 def attacks(assessment: Any) -> Shown | None:
@@ -45,8 +48,15 @@ def attacks(assessment: Any) -> Shown | None:
         said = _("Colour: how often the attack is right. Grey: how often mere guessing is. Nobody was held out, so what the release adds is overstated. Lines are 95 % intervals.")
     return Shown(
         "attacks", title, said, (_("Attack"), _("Right"), _("On people not in it"), _("By guessing"), _("What the release adds")),
-        tuple(cells), tracks("attacks", title, rows, names, between="·") if rows else None,
+        tuple(cells), tracks("attacks", title, rows, names, between="·") if rows else None, note=_effort(at(assessment, "effort")),
     )  # fmt: skip
+
+
+def _effort(effort: dict[str, Any] | None) -> str:
+    if not effort:
+        return ""
+    said = _("Tried on at most %(targets)s people each, singling out with at most %(queries)s questions.")
+    return said % {"targets": number(effort["targets"]), "queries": number(effort["queries"])}
 
 
 def _ends(name: str, rate: dict[str, Any]) -> dict[str, float]:
@@ -62,50 +72,60 @@ def _cells(label: str, fared: dict[str, Any]) -> Row:
 
 
 def method(assessment: Any) -> Shown | None:
+    """What follows from knowing how groups were made, beside what follows without."""
     found = at(assessment, "method")
     if not found:
         return None
-    rated = [*_refined(found.get("refinement") or {})]
-    minimal = found.get("minimality")
-    rows = [track(short, None, rate["value"], **_ends("b", rate)) for short, _long, rate in rated if rate["trials"]]
+    told = list(_refined(found.get("refinement") or {}))
+    rows = [track(short, _value(before), after["value"], **_sides(before, after)) for short, _meaning, before, after in told if after["trials"]]
     title = _("What the method itself gives away")
     return Shown(
         "method", title,
-        _("Who knows how the groups were made may narrow them down without knowing anything else (combinatorial refinement, minimality). The share of rows, or of people, of whom that is true."),
-        (_("What can be concluded"), _("Share (95 %)")), (*((label, between(rate)) for _short, label, rate in rated), *_minimal(minimal)),
-        tracks("method", title, rows) if any(row["b"] for row in rows) else None, note=_minimality(found, minimal),
+        _("Who knows how the groups were made may narrow them down without knowing anything else (combinatorial refinement, downcoding, minimality). The share of rows, or of people, of whom that is true."),
+        (_("What can be concluded"), _("Without knowing the method"), _("Knowing it (95 %)")),
+        (*((f"{short}: {meaning}", between(before), between(after)) for short, meaning, before, after in told), *_claims(found)),
+        tracks("method", title, rows, {"a": _("without"), "b": _("knowing it")}) if any(row["b"] for row in rows) else None, note=_note(found),
     )  # fmt: skip
 
 
-def _refined(refinement: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(in short, what it means, how often it is so)."""
+def _value(rate: dict[str, Any] | None) -> float | None:
+    return None if rate is None else float(rate["value"])
+
+
+def _sides(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, float]:
+    return {**(_ends("a", before) if before else {}), **_ends("b", after)}
+
+
+def _refined(refinement: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any] | None, dict[str, Any]]]:
+    """(in short, what it means, how often it is so without the method, and with it)."""
     named = {
-        "overlapping": (_("Finer group within"), _("rows whose group holds a finer one")),
-        "downcoded": (_("Made finer again"), _("rows whose values can be narrowed")),
-        "pinned": (_("Pinned to one value"), _("rows of which a value is certain again")),
+        "overlapping": (_("Overlapping groups"), _("rows whose group overlaps another")),
+        "downcoded": (_("Parts ruled out"), _("rows of whose coarse values a part is ruled out")),
+        "one_class_after": (_("One group left"), _("people who can be in one group alone")),
     }  # fmt: skip
     for name, (short, meaning) in named.items():
         if name in refinement:
-            yield short, f"{short}: {meaning}", refinement[name]
+            yield short, meaning, refinement.get("one_class_before") if name == "one_class_after" else None, refinement[name]
     for column, shares in refinement.get("secrets", {}).items():
-        for name, short, meaning in (
-            ("narrowed", _("“%(column)s” narrowed"), _("people of whom fewer values are left")),
-            ("pinned_after", _("“%(column)s” certain"), _("people of whom one value is left")),
-        ):  # fmt: skip
-            called = short % {"column": column}
-            yield called, f"{called}: {meaning}", shares[name]
+        yield _("“%(column)s” narrowed") % {"column": column}, _("people of whom fewer values are left"), None, shares["narrowed"]
+        yield _("“%(column)s” certain") % {"column": column}, _("people of whom one value is left"), shares["pinned_before"], shares["pinned_after"]
 
 
-def _minimal(minimal: dict[str, Any] | None) -> Iterator[Row]:
+def _claims(found: dict[str, Any]) -> Iterator[Row]:
+    minimal, finer = found.get("minimality"), found.get("downcoding")
     if minimal:
-        yield _("Minimality: what an attacker gains, on average"), percent(minimal["gain"])
-        yield _("Minimality: groups of which something certain is learnt"), number(minimal["learnt"])
+        yield _("Minimality: what an attacker gains, on average"), "–", percent(minimal["gain"])
+        yield _("Minimality: groups of which something certain is learnt"), "–", number(minimal["learnt"])
+    if finer:
+        yield _("Downcoding: values written finer for certain, of those tried"), "–", number(finer["learnt"])
+        yield _("Downcoding: how many of these are right"), "–", between(finer["learnt_right"])
 
 
-def _minimality(found: dict[str, Any], minimal: dict[str, Any] | None) -> str:
-    if minimal:
+def _note(found: dict[str, Any]) -> str:
+    minimal = found.get("minimality")
+    if found.get("chosen_from_data") is False:
+        return _("The scheme was chosen without looking at the data, so the method tells nothing.")
+    if minimal and minimal["learnt"]:
         said = _("Minimality (knowing that nothing finer would have done): %(learnt)s of %(classes)s groups say something certain that they should not.")
         return said % {"learnt": number(minimal["learnt"]), "classes": number(minimal["classes"])}
-    if found.get("full_domain"):
-        return _("Minimality does not apply: the scheme was chosen without looking at the data.")
     return ""

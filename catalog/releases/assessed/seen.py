@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog.display import pictures
 from catalog.display.pictures import Asked, Picture
-from catalog.releases.assessed import assessment_of, parts_of
+from catalog.releases.assessed import assessment_of, parts_of, why_not_assessed
 from catalog.releases.assessed.shown import Part, Shown, at
 
 
@@ -56,5 +56,5 @@ def measured(report: Any, *, draw: bool = False) -> dict[str, Any]:
     shown = seen(parts)
     return {
         "measured": shown, "missing": not draw and any_missing(shown), "measured_notes": at(assessment_of(report), "notes") or [],
-        "unassessed": at(report, "guarantee.family") == "k_anonymity" and not parts,
+        "unassessed": at(report, "guarantee.family") == "k_anonymity" and not parts, "why_not_assessed": why_not_assessed(report),
     }  # fmt: skip
