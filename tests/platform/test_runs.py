@@ -80,7 +80,8 @@ def test_a_second_run_of_the_same_recipe_draws_fresh_noise_and_is_charged_again(
     for run in runs:
         work.execute_run(run.pk)
     assert len({Run.objects.get(pk=run.pk).artefact_sha256 for run in runs}) > 1
-    assert spent(runs[0]) == 4
+    assert runs[0].population.spendings.count() == 4
+    assert Decimal(3) < spent(runs[0]) < Decimal(4)  # three add up, the fourth composes with them
 
 
 def test_a_worker_lost_before_the_charge_gives_the_run_back_to_the_queue(steward, dataset, rung):
