@@ -184,11 +184,9 @@ def _declared(typed: TypedFile, staged: Staged, i: int, declared: str, kinds: Ki
 
 
 def _nulls(target: Path, staged: Staged) -> list[int]:
-    """Missing values by column, counted from the file that was written; its rows must be those that came in."""
-    file = pq.ParquetFile(target)
-    if file.metadata.num_rows != staged.rows:
+    """Missing values by column, as the file says that was written; its rows must be those that came in."""
+    metadata = pq.read_metadata(target)
+    if metadata.num_rows != staged.rows:
         raise InputError("the typed file does not hold as many rows as the upload; nothing was kept")
-    nulls = [0] * len(staged.names)
-    for batch in file.iter_batches(batch_size=16_384):
-        nulls = [count + column.null_count for count, column in zip(nulls, batch.columns, strict=True)]
-    return nulls
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    return [sum(group.column(i).statistics.null_count for group in groups) for i in range(len(staged.names))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from anonymize.tables.staging import ROW_GROUP, Staged, quietly, write_batches
 MAX_SCALE = 10  # digits behind the point that a decimal column keeps
 MOSTLY = 0.995  # a column of which so many values, of at least MOSTLY_OF, have a type should have it throughout
 MOSTLY_OF = 200
+_SAMPLE = 2000  # rows by which a column is judged to have few distinct values
 _MAX_BATCH_ROWS = 122_880
 _MIN_BATCH_ROWS = 256
 
@@ -38,6 +40,7 @@ def _iso(value: str) -> str:
 
 # v is the trimmed text. The first condition that holds names the kind.
 KINDS: tuple[tuple[str, str], ...] = (
+    ("other", "NOT contains('-.0123456789tTfF', left(v, 1))"),  # most text, told at a glance
     ("integer", f"regexp_full_match(v, '{_INTEGER}') AND try_cast(v AS BIGINT) IS NOT NULL"),
     ("big", f"regexp_full_match(v, '{_INTEGER}')"),
     ("code", "regexp_full_match(v, '[0-9]+')"),  # leading zeros: a code, not a number
@@ -155,17 +158,29 @@ class TypedFile:
         self._connection.close()
 
     def kinds(self, column: int) -> Kinds:
-        """Count the kinds of a column over the whole file."""
+        """Count the kinds of a column over the whole file; where values come often, each distinct one is looked at once."""
+        values = f"SELECT c{column}, count(*) AS n FROM {self._source()} GROUP BY c{column}"  # noqa: S608
+        if not self._repeat[column]:
+            values = f"SELECT c{column}, 1 AS n FROM {self._source()}"  # noqa: S608
         rows = self._ask(
-            f"SELECT kind, count(*), max(CASE WHEN kind = 'decimal' THEN length(v) - position('.' IN v) ELSE 0 END) "  # noqa: S608
-            f"FROM ({self._kinds_of(column)}) WHERE v IS NOT NULL GROUP BY kind"
+            f"SELECT kind, sum(n), max(CASE WHEN kind = 'decimal' THEN length(v) - position('.' IN v) ELSE 0 END) "  # noqa: S608
+            f"FROM ({_kinds_of(column, values, 'n')}) WHERE v IS NOT NULL GROUP BY kind"
         )
-        return Kinds({kind: count for kind, count, _ in rows}, max((scale for *_, scale in rows), default=0))
+        return Kinds({kind: int(count) for kind, count, _ in rows}, max((scale for *_, scale in rows), default=0))
+
+    @cached_property
+    def _repeat(self) -> list[bool]:
+        """Whether each column's values come more than twice on average, in the first rows of a table that is worth asking."""
+        if self._staged.rows < 10 * _SAMPLE:
+            return [False] * len(self._staged.names)
+        first = next(pq.ParquetFile(self._staged.path).iter_batches(batch_size=_SAMPLE))
+        return [2 * len(column.unique()) < first.num_rows for column in first.columns]
 
     def misfits(self, column: int, accepted: frozenset[str]) -> tuple[list[tuple[int, str]], int]:
         """Row numbers (from 0) and shapes of the first values that are not accepted, and how many there are."""
         listed = ", ".join(f"'{kind}'" for kind in sorted(accepted))  # kinds are ours
-        wrong = f"FROM ({self._kinds_of(column)}) WHERE v IS NOT NULL AND kind NOT IN ({listed})"
+        values = f"SELECT * FROM {self._source()}"  # noqa: S608
+        wrong = f"FROM ({_kinds_of(column, values, 'file_row_number')}) WHERE v IS NOT NULL AND kind NOT IN ({listed})"
         rows = self._ask(f"SELECT file_row_number, v {wrong} ORDER BY file_row_number LIMIT {self._limits.problems}")
         total = self._ask(f"SELECT count(*) {wrong}")[0][0]
         return [(int(row), shape(value)) for row, value in rows], int(total)
@@ -193,10 +208,12 @@ class TypedFile:
     def _source(self) -> str:
         return "read_parquet($1, file_row_number = true)"
 
-    def _kinds_of(self, column: int) -> str:
-        cases = " ".join(f"WHEN {condition} THEN '{kind}'" for kind, condition in KINDS)
-        inner = f"SELECT file_row_number, {_trimmed(column)} AS v FROM {self._source()}"  # noqa: S608
-        return f"SELECT file_row_number, v, CASE {cases} ELSE 'other' END AS kind FROM ({inner})"  # noqa: S608
+
+def _kinds_of(column: int, values: str, beside: str) -> str:
+    """``values``: a query for a column of the staged file and for another one, ``beside``."""
+    cases = " ".join(f"WHEN {condition} THEN '{kind}'" for kind, condition in KINDS)
+    inner = f"SELECT {beside}, {_trimmed(column)} AS v FROM ({values})"  # noqa: S608
+    return f"SELECT {beside}, v, CASE {cases} ELSE 'other' END AS kind FROM ({inner})"  # noqa: S608
 
 
 def write_parquet(relation: duckdb.DuckDBPyRelation, target: Path, batch_rows: int) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from anonymize.tables import types
 from anonymize.tables.limits import Limits
 from anonymize.tables.types import KINDS, Kinds, choose
 
@@ -46,6 +47,20 @@ from anonymize.tables.types import KINDS, Kinds, choose
 def test_the_narrowest_type_that_fits_all_values_is_chosen(types_of, values, told):
     body = "".join(f'"{value}",x\n' for value in values)
     assert types_of("v,other\n" + body)["v"] == told
+
+
+@pytest.mark.parametrize("values", [["7", " 7", "12.50", ""], ["x", "7"], ["2024-01-02", "2024-01-02 03:04"], ["007", "7"]])
+def test_values_that_come_often_have_the_same_say_as_if_each_were_looked_at(desk, monkeypatch, values):
+    body = "v,o\n" + "".join(f'"{value}",{i}\n' for i, value in enumerate(values * 10))
+    alone = desk.load(body)
+    monkeypatch.setattr(types, "_SAMPLE", 3)  # ten times that is less than these rows
+    assert desk.load(body) == alone
+
+
+def test_a_few_misfits_among_values_that_come_often_are_counted_all(desk, monkeypatch):
+    monkeypatch.setattr(types, "_SAMPLE", 20)
+    error = desk.refusal("v,o\n" + "".join(f"{'x' if i in (30, 700) else i % 5},{i}\n" for i in range(1000)))
+    assert "2 values do not fit, the first at line 32" in error.message
 
 
 def test_values_are_exact_in_their_types(desk):
