@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from anonymize.risk.coded import Coded, Floats, Integers, People
+from anonymize.risk.coded import Coded, Integers, People
 from anonymize.risk.nearest import Known
 from anonymize.risk.rates import Rate, beyond, generator, wilson
+from anonymize.risk.secrets import Secret, guesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +98,15 @@ def inference(
     draw = rng or generator()
     if not len(tables.release):
         return Attack.on_nothing("inference", tables)
-    column, seen = tables.columns[secret], Known(tables, known)
-    counts = _histograms(seen, tables.released.codes[:, secret], tables.released.counts, column.labels)
-    worth = 1 / np.maximum(column.sizes, 1)
-    commonest = int(counts.sum(axis=0).argmax())
-    count = seen.affordable(targets)
+    seen = Known(tables, known)
+    asked, count = Secret(tables, seen, secret), seen.affordable(targets)
+    commonest = asked.commonest()
 
     def rate(people: People) -> tuple[Rate, Rate]:
         chosen = people.codes[people.sample(count, draw)[1]]
-        right = column.cover(chosen[:, secret]) * worth  # (target, label) → chance to be right
-        won = 0.0
-        for i, near in enumerate(seen.nearest(chosen)):
-            among = counts[near.codes].sum(axis=0)
-            best = among == among.max()
-            won += float(right[i][best].mean())
-        return wilson(min(won, len(chosen)), len(chosen)), wilson(float(right[:, commonest].sum()), len(chosen))
+        won = guesses(asked, [near.codes for near in seen.nearest(chosen)], chosen)
+        by_guess = sum((asked.worth(commonest, int(leaf)) for leaf in chosen[:, secret]), 0.0)
+        return wilson(min(won, len(chosen)), len(chosen)), wilson(by_guess, len(chosen))
 
     attack, guess = rate(tables.people)
     return Attack("inference", attack, guess, None if tables.control is None else rate(tables.control)[0], tables.unit)
-
-
-def _histograms(seen: Known, labels: Integers, weights: Integers, count: int) -> Floats:
-    """(known row, label) → rows."""
-    flat = np.bincount(seen.of * count + labels, weights=weights, minlength=len(seen.codes) * count)
-    return flat.reshape(-1, count).astype(np.float64)

@@ -14,6 +14,8 @@ from anonymize.risk.coded import Integers, Lists, dense
 
 CHUNK = 8192
 """Questions that go down the tree together."""
+FRONT = 2_000_000
+"""Branches that are tried together: what a search holds in memory, however much it finds."""
 
 
 class Tree:
@@ -37,19 +39,32 @@ class Tree:
 
         ``asked``: (question, column) keys of ``agreeing[column]``, which lists the codes that agree with each key.
         """
-        found = [self._match(agreeing, asked[i : i + CHUNK], i) for i in range(0, len(asked), CHUNK)]
-        if not found:
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        none = np.zeros(0, dtype=np.int64)
+        found = [(none, none), *self.blocks(agreeing, asked)]
         return np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
 
-    def _match(self, agreeing: Sequence[Lists], asked: Integers, first: int) -> tuple[Integers, Integers]:
-        question = np.arange(len(asked))
-        at = np.zeros(len(asked), dtype=np.int64)
-        for j in range(self.columns):
-            owner, code = agreeing[j].joined(asked[question, j])
-            branch, there = self._branch(j, at[owner], code)
-            question, at = question[owner[there]], branch[there]
-        return question + first, self.row[at] if len(self.row) else at[:0]
+    def blocks(self, agreeing: Sequence[Lists], asked: Integers) -> Iterator[tuple[Integers, Integers]]:
+        """What :meth:`match` finds, a part after the other, so that not all of it has to be held."""
+        for first in range(0, len(asked), CHUNK):
+            questions = np.arange(first, min(first + CHUNK, len(asked)))
+            yield from self._down(agreeing, asked, 0, questions, np.zeros(len(questions), dtype=np.int64))
+
+    def _down(
+        self, agreeing: Sequence[Lists], asked: Integers, j: int, question: Integers, at: Integers
+    ) -> Iterator[tuple[Integers, Integers]]:
+        """From the branches ``at`` of floor j on; a front that is too wide goes down in two parts."""
+        if j == self.columns:
+            yield question, self.row[at] if len(self.row) else at[:0]
+            return
+        if len(question) > 1 and int(agreeing[j].sizes[asked[question, j]].sum()) > FRONT:
+            half = len(question) // 2
+            yield from self._down(agreeing, asked, j, question[:half], at[:half])
+            yield from self._down(agreeing, asked, j, question[half:], at[half:])
+            return
+        owner, code = agreeing[j].joined(asked[question, j])
+        branch, there = self._branch(j, at[owner], code)
+        if len(there):
+            yield from self._down(agreeing, asked, j + 1, question[owner[there]], branch[there])
 
     def _branch(self, j: int, above: Integers, code: Integers) -> tuple[Integers, Integers]:
         """The branch under another with a code, and which of them exist."""

@@ -13,7 +13,8 @@ from anonymize.risk.downcoding import downcoding
 from anonymize.risk.method import Method
 from anonymize.risk.minimality import minimality, node_of
 from anonymize.risk.rates import generator
-from anonymize.risk.refinement import Refined, refinement
+from anonymize.risk.refinement import PROGRAMS, Refined, refinement
+from anonymize.risk.separation import PAIRS
 
 
 def attack_method(
@@ -23,20 +24,23 @@ def attack_method(
     stage: KAnonymity,
     *,
     targets: int = 1000,
+    pairs: int = PAIRS,
+    programs: int = PROGRAMS,
     rng: np.random.Generator | None = None,
 ) -> dict[str, Any]:
     """``full_domain``: are all labels of a column on one level? ``chosen_from_data``: did the rows decide where classes were cut?
 
+    ``pairs``, ``programs``: limits of work; see :mod:`anonymize.risk.separation`.
     ``minimality`` (``None`` unless full domain), ``refinement``, ``downcoding``: see their modules. The attacker knows the recipe.
     """
     draw = rng or generator()
     method = Method.of_stage(stage, row_is_person=tables.persons is None)
     quasi = tables.only(quasi_identifiers)
-    refined = Refined(tables, quasi_identifiers, method)
+    refined = Refined(tables, quasi_identifiers, method, pairs=pairs)
     return {
         "full_domain": node_of(quasi) is not None,
         "chosen_from_data": method.chosen_from_data,
         "minimality": minimality(quasi, method),
-        "refinement": refinement(tables, quasi_identifiers, secrets, method=method, refined=refined, rows=targets, targets=targets, rng=draw),
+        "refinement": refinement(tables, quasi_identifiers, secrets, method=method, refined=refined, rows=targets, targets=targets, programs=programs, rng=draw),
         "downcoding": downcoding(tables, quasi_identifiers, method=method, refined=refined, targets=targets, rng=draw),
     }

@@ -11,15 +11,18 @@ scheme do not overlap: nothing follows, and every share is 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from anonymize.risk.coded import Booleans, Coded, CodedColumn, Integers
+from anonymize.risk.attacks import Attack
+from anonymize.risk.coded import Booleans, Coded, Integers
 from anonymize.risk.covering import by_question
 from anonymize.risk.method import Method
 from anonymize.risk.nearest import Known
-from anonymize.risk.rates import generator, wilson
+from anonymize.risk.rates import Rate, generator, wilson
+from anonymize.risk.secrets import Secret, guesses
 from anonymize.risk.separation import LEAST, PAIRS, Separation
 
 PROGRAMS = 100
@@ -61,8 +64,9 @@ def refinement(
     is closed. ``closed``: mean share of the parts of its generalised labels that are, in [0, 1]; ``bits``: mean of Σ log₂(parts / open parts).
     Over persons whose quasi-identifiers the attacker knows, and who are covered: ``one_class_before``, ``one_class_after``: a single class
     can be theirs. ``secrets`` has for each sensitive column ``narrowed``: the values that the person may have are fewer after
-    refinement; ``pinned_before``, ``pinned_after``: they are one before and after it, and ``pinned_right``: of those pinned after it, how
-    often it is the person's own value.
+    refinement; ``pinned_before``, ``pinned_after``: they are one before and after it; ``pinned_right``: of those pinned after it, how
+    often it is the person's own value, ``pinned_control`` the same for held-out people; ``guess``: how often the commonest value of the
+    classes left is the person's, baseline: of all classes that cover them, control: held-out people after refinement.
     ``refuted``: conclusions that cannot be true: ``pairs`` of classes that the method could not have told apart, and ``persons`` who are
     covered, but by no class that is left; then the release was not made in that way. ``bounded``: what limits of work left out.
     """
@@ -73,18 +77,18 @@ def refinement(
     people = tables.original[tables.people.sample(targets, draw)[1]]
     covering = refined.seen.pairs(people)[1]
     apart.solve(dict.fromkeys([*np.unique(sampled).tolist(), *np.unique(covering).tolist()]), programs)
-    person, which, possible = refined.candidates(people)
-    before, after = (np.bincount(p, minlength=len(people)) for p in (person, person[possible]))
-    there = int((before > 0).sum())
+    asked = _Asked.of_people(refined, people)
+    there, after = len(asked.codes), [len(classes) for classes in asked.after]
+    held = None if tables.control is None else _Asked.of_people(refined, tables.control.codes[tables.control.sample(targets, draw)[1]])
     return {
         "classes": len(apart.labels),
         "overlapping_pairs": apart.pairs,
         "bounded": {"pairs": apart.bounded, "programs": apart.programs, "programs_used_up": apart.programs >= programs > 0},
         **_rows(apart, sampled),
-        "one_class_before": wilson(int((before == 1).sum()), there).as_dict(),
-        "one_class_after": wilson(int((after == 1).sum()), there).as_dict(),
-        "refuted": {"pairs": apart.contradictions, "persons": wilson(int(((before > 0) & (after == 0)).sum()), there).as_dict()},
-        "secrets": _secrets(tables, refined, secrets, people, (person, which, possible)),
+        "one_class_before": wilson(sum(len(classes) == 1 for classes in asked.before), there).as_dict(),
+        "one_class_after": wilson(sum(classes == 1 for classes in after), there).as_dict(),
+        "refuted": {"pairs": apart.contradictions, "persons": wilson(sum(classes == 0 for classes in after), there).as_dict()},
+        "secrets": {tables.columns[i].name: _secret(Secret(tables, refined.seen, i), asked, held, tables.unit) for i in secrets},
     }
 
 
@@ -105,40 +109,44 @@ def _rows(apart: Separation, sampled: Integers) -> dict[str, Any]:
 # --- sensitive values of persons ---------------------------------------------------------------------------------
 
 
-def _secrets(
-    tables: Coded, refined: Refined, secrets: Sequence[int], people: Integers, candidates: tuple[Integers, Integers, Booleans]
-) -> dict[str, Any]:
-    person, which, possible = candidates
-    wide = list(by_question(person, which, len(people)))
-    narrow = list(by_question(person[possible], which[possible], len(people)))
-    found = {}
-    for secret in secrets:
-        column = tables.columns[secret]
-        held = _values(refined.seen, tables.released.codes[:, secret], column.labels)
-        counted = dict.fromkeys(("narrowed", "pinned_before", "pinned_after", "right"), 0)
-        for i, before in enumerate(wide):
-            if len(before):
-                _score(counted, held, column, before, narrow[i], int(people[i, secret]))
-        found[column.name] = _shares(counted, sum(len(before) > 0 for before in wide))
-    return found
+@dataclass(frozen=True)
+class _Asked:
+    """Covered people, ``codes``: (person, column) leaves, and the classes that may be theirs, before and after."""
+
+    codes: Integers
+    before: list[Integers]
+    after: list[Integers]
+
+    @staticmethod
+    def of_people(refined: Refined, people: Integers) -> _Asked:
+        person, which, possible = refined.candidates(people)
+        wide = list(by_question(person, which, len(people)))
+        narrow = list(by_question(person[possible], which[possible], len(people)))
+        there = [i for i, classes in enumerate(wide) if len(classes)]
+        return _Asked(people[there], [wide[i] for i in there], [narrow[i] for i in there])
 
 
-def _values(seen: Known, labels: Integers, count: int) -> Booleans:
-    """(class, label): does the class hold the sensitive label?"""
-    held = np.zeros((len(seen.codes), count), dtype=bool)
-    held[seen.of, labels] = True
-    return held
+def _secret(secret: Secret, people: _Asked, held: _Asked | None, unit: str) -> dict[str, Any]:
+    there = len(people.codes)
+    wide, narrow = ([secret.among(classes)[0] for classes in options] for options in (people.before, people.after))
+    pinned = [i for i, labels in enumerate(narrow) if len(labels) == 1]
+    attack, before = (wilson(min(guesses(secret, options, people.codes), there), there) for options in (people.after, people.before))
+    control = None if held is None else wilson(min(guesses(secret, held.after, held.codes), len(held.codes)), len(held.codes))
+    return {
+        "narrowed": wilson(sum(len(after) < len(before) for after, before in zip(narrow, wide, strict=True)), there).as_dict(),
+        "pinned_before": wilson(sum(len(labels) == 1 for labels in wide), there).as_dict(),
+        "pinned_after": wilson(len(pinned), there).as_dict(),
+        "pinned_right": wilson(_right(secret, people, pinned), len(pinned)).as_dict(),
+        "pinned_control": None if held is None else _pinned(secret, held).as_dict(),
+        "guess": Attack("refinement", attack, before, control, unit).as_dict(),
+    }
 
 
-def _score(counted: dict[str, int], held: Booleans, column: CodedColumn, before: Integers, after: Integers, truth: int) -> None:
-    wide, narrow = held[before].any(axis=0), held[after].any(axis=0)
-    counted["narrowed"] += int(narrow.sum()) < int(wide.sum())
-    counted["pinned_before"] += int(wide.sum()) == 1
-    if int(narrow.sum()) == 1:
-        counted["pinned_after"] += 1
-        counted["right"] += truth in column.covered(int(np.flatnonzero(narrow)[0]))
+def _right(secret: Secret, people: _Asked, which: Sequence[int]) -> float:
+    return sum((float(secret.worth(secret.among(people.after[i])[0], int(people.codes[i, secret.place])) > 0) for i in which), 0.0)
 
 
-def _shares(counted: dict[str, int], there: int) -> dict[str, Any]:
-    shares = {name: wilson(counted[name], there).as_dict() for name in ("narrowed", "pinned_before", "pinned_after")}
-    return {**shares, "pinned_right": wilson(counted["right"], counted["pinned_after"]).as_dict()}
+def _pinned(secret: Secret, people: _Asked) -> Rate:
+    """Of those whose value is one after the attack, how often it is their own."""
+    which = [i for i, classes in enumerate(people.after) if secret.pinned(classes)]
+    return wilson(_right(secret, people, which), len(which))

@@ -28,10 +28,10 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 from anonymize.risk.coded import Booleans, CodedColumn, Integers, Lists, dense
-from anonymize.risk.covering import CHUNK, Tree
+from anonymize.risk.covering import Tree
 from anonymize.risk.parts import Parts, overlapping
 
-PAIRS = 3_000_000
+PAIRS = 1_000_000
 """Pairs of overlapping classes that are looked at: beyond it, those of the first classes in their order."""
 LEAST = 2
 """Parts of a label that hold a row of the class."""
@@ -221,13 +221,10 @@ def _stacked(upper: csr_array, lower: csr_array) -> csr_array:
 
 def _pairs(columns: Sequence[CodedColumn], labels: Integers, most: int) -> tuple[Integers, Integers, bool]:
     """(pair,) two classes that overlap in every column, the lower number first; and whether some were left out."""
-    tree, agreeing = Tree(labels), [overlapping(column) for column in columns]
     ones, others, found = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], 0
-    for start in range(0, len(labels), CHUNK):
+    for one, other in Tree(labels).blocks([overlapping(column) for column in columns], labels):
         if found >= most:
             return np.concatenate(ones), np.concatenate(others), True
-        one, other = tree.match(agreeing, labels[start : start + CHUNK])
-        one = one + start
         ones.append(one[one < other])
         others.append(other[one < other])
         found += len(ones[-1])

@@ -138,8 +138,8 @@ def finest(seen: Known, points: Integers) -> Integers:
     leaves = sum(np.log(np.maximum(column.sizes, 1))[seen.codes[:, j]] for j, column in enumerate(columns))
     rank = np.argsort(np.argsort(leaves, kind="stable"), kind="stable")
     of = np.full(len(points), len(rank))
-    point, row = seen.tree.match([column.covering for column in columns], points)
-    np.minimum.at(of, point, rank[row])
+    for point, row in seen.tree.blocks([column.covering for column in columns], points):
+        np.minimum.at(of, point, rank[row])
     by_rank = np.append(np.argsort(rank, kind="stable"), -1)
     return np.asarray(by_rank[of], dtype=np.int64)
 

@@ -196,6 +196,42 @@ def test_a_link_is_right_with_one_over_the_number_of_equal_rows():
     assert linkage(tables, 3, targets=4, rng=rng()).attack.successes == pytest.approx(2)
 
 
+def slow_inference(table, known, original, release):
+    """Share of people whose commonest illness among the rows nearest to them is theirs, row by row."""
+    won = 0.0
+    for person in original.to_pylist():
+        near = slow_nearest(table, person, known, original, release)
+        ill = [release["illness"][i].as_py() for i in near]
+        most = max(ill.count(one) for one in ill)
+        best = {one for one in ill if ill.count(one) == most}
+        won += (person["illness"] in best) / len(best)
+    return won / original.num_rows
+
+
+def test_the_guess_of_a_secret_is_the_commonest_among_the_nearest_rows(world):
+    original, _ = world
+    some = original.slice(0, 80)
+    release = coarse(some.slice(10, 60))
+    tables = coded(some, release)
+    found = inference(tables, [0, 1], 2, targets=80, rng=rng())
+    assert found.attack.value == pytest.approx(slow_inference(tables, (0, 1), some, release), abs=1e-9)
+    commonest = max(set(release["illness"].to_pylist()), key=release["illness"].to_pylist().count)
+    assert found.baseline.successes == some["illness"].to_pylist().count(commonest)
+
+
+def test_a_secret_with_very_many_labels_costs_what_its_rows_cost():
+    rows = 3000
+    original = pa.table({"age": np.arange(rows) % 40, "area": ["N1"] * rows, "illness": [f"i{i}" for i in range(rows)]})
+    assert inference(coded(original, original), [0], 2, targets=50, rng=rng()).attack.value < 0.1
+
+
+def test_a_guess_that_stands_for_several_values_counts_in_part():
+    original = pa.table({"age": [21, 22, 31, 31], "area": ["N1", "N2", "S1", "S1"], "illness": ["flu"] * 4})
+    tables = coded(original, coarse(original))
+    found = inference(tables, [0], 1, targets=4, rng=rng())  # N stands for N1 and N2: half right; S for S1 alone
+    assert found.attack.successes == pytest.approx(2 * 1 / 2 + 2)
+
+
 def test_the_generator_decides_alone(world):
     original, others = world
     tables = coded(original, original, others)

@@ -13,7 +13,7 @@ from anonymize.risk.method import Method
 from anonymize.risk.refinement import Refined, refinement
 from anonymize.risk.separation import Separation
 from tests.anonymize.oracles import separation as oracle
-from tests.anonymize.risk.recoded import random_release
+from tests.anonymize.risk.recoded import LADDER, random_release, table
 from tests.anonymize.risk.worlds import coarse, coded, people
 
 LOCAL = Method("local_recoding", 3)
@@ -116,7 +116,7 @@ def test_the_programs_end_where_they_are_told_to():
 
 
 def test_pairs_that_are_not_looked_at_are_told_and_cost_conclusions_only(monkeypatch):
-    monkeypatch.setattr(separation, "CHUNK", 4)
+    monkeypatch.setattr("anonymize.risk.covering.CHUNK", 4)
     world = random_release(3, rows=120)
     whole, part = Refined(world.tables, world.quasi, LOCAL), Refined(world.tables, world.quasi, LOCAL, pairs=5)
     assert (whole.apart.bounded, part.apart.bounded) == (False, True)
@@ -139,6 +139,21 @@ def test_the_rest_of_a_cut_is_not_where_the_parts_went():
     assert illness["narrowed"]["successes"] == 4  # those of N1: gout is out
     assert (illness["pinned_before"]["successes"], illness["pinned_after"]["successes"]) == (8, 8)
     assert illness["pinned_right"]["value"] == 1
+    assert illness["pinned_control"] is None
+    # after it, those of N1 guess flu or cold, each right for half; before, gout is the commonest of what N and N1 hold
+    assert (illness["guess"]["attack"]["successes"], illness["guess"]["baseline"]["successes"]) == (2 + 8, 8)
+
+
+def test_what_refinement_tells_of_secrets_is_held_against_people_who_are_not_there():
+    world = random_release(7, rows=400, columns=3)
+    original, others = world.original.slice(0, 400), table(np.random.default_rng(99), 400, 3)
+    names = [name for name in original.column_names if name != "illness"]
+    release = pa.table({**{n: [labels[i] for labels in world.labels] for i, n in enumerate(names)}, "illness": original["illness"]})
+    tables = code_tables(original, release, quasi_identifiers=dict.fromkeys(names, LADDER), others=["illness"], holdout=others)
+    guess = refinement(tables, [0, 1, 2], [3], method=LOCAL, rng=rng())["secrets"]["illness"]["guess"]
+    assert guess["attack"]["value"] > guess["baseline"]["value"] + 0.02
+    assert guess["attack"]["value"] > guess["control"]["value"] + 0.1
+    assert guess["risk"]["beyond"] == "control"
 
 
 def test_classes_that_do_not_overlap_give_nothing_away():
