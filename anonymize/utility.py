@@ -44,7 +44,8 @@ def discernibility(rows: Integers, suppressed: int, total: int) -> int:
 
     Bayardo & Agrawal, "Data privacy through optimal k-anonymization", ICDE 2005.
     """
-    return sum(int(size) ** 2 for size in rows) + suppressed * total
+    sizes, classes = np.unique(rows, return_counts=True)  # few distinct sizes, in Python's whole numbers: no sum is too large
+    return sum(int(size) ** 2 * int(n) for size, n in zip(sizes, classes, strict=True)) + suppressed * total
 
 
 # --- what one column lost ----------------------------------------------------------------------------------------
