@@ -143,7 +143,8 @@ def _marks(sheet: Sheet, y: float, row: Mapping[str, Any], most: float, *, apart
         sheet.rule(at(a), at(b), y, GREY)
     if row.get("tick") is not None:
         sheet.rule(at(row["tick"]), at(row["tick"]), y - 8, GREY, width=2, y2=y + 8)
-    for name, value, colour, there in (("a", a, GREY, y - apart), ("b", b, ACCENT, y + apart)):
+    alone = a is None
+    for name, value, colour, there in (("a", a, GREY, y - apart), ("b", b, ACCENT, y if alone else y + apart)):
         if row.get(f"{name}_lower") is not None:
             sheet.rule(at(row[f"{name}_lower"]), at(row[f"{name}_upper"]), there, colour, width=3)
         if value is not None:

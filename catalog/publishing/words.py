@@ -122,6 +122,8 @@ WORDS: Final[dict[str, Any]] = {
     "reading values": gettext_lazy("reading values"),
     "counting classes": gettext_lazy("counting classes"),
     "searching the lattice": gettext_lazy("searching for the least coarse table"),
+    "refining classes": gettext_lazy("splitting groups as far as the promise allows"),
+    "measuring risk and usefulness": gettext_lazy("attacking the file, and measuring what it is worth"),
     "applying the result": gettext_lazy("applying the result"),
     "counting again": gettext_lazy("counting again, independently"),
     "bounding": gettext_lazy("limiting each person's share"),

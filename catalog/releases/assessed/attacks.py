@@ -103,9 +103,11 @@ def _refined(refinement: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
         "downcoded": (_("Parts ruled out"), _("rows of whose coarse values a part is ruled out")),
         "one_class_after": (_("One group left"), _("people who can be in one group alone")),
     }  # fmt: skip
+    before = {"one_class_after": refinement.get("one_class_before")}
     for name, (short, meaning) in named.items():
-        if name in refinement:
-            yield short, meaning, refinement.get("one_class_before") if name == "one_class_after" else None, refinement[name]
+        certain = (before.get(name) or {}).get("value") == 1  # groups that do not overlap are told apart by anybody
+        if name in refinement and not certain:
+            yield short, meaning, before.get(name), refinement[name]
     for column, shares in refinement.get("secrets", {}).items():
         yield _("“%(column)s” narrowed") % {"column": column}, _("people of whom fewer values are left"), None, shares["narrowed"]
         yield _("“%(column)s” certain") % {"column": column}, _("people of whom one value is left"), shares["pinned_before"], shares["pinned_after"]
