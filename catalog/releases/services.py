@@ -46,7 +46,7 @@ def fit(recipe: Recipe, dataset: Dataset, version: Version) -> None:
 
     A recipe may treat a column more strictly than its role says, never more loosely.
     """
-    problems = [*_column_problems(recipe, version), *_file_problems(recipe, dataset)]
+    problems = [*_column_problems(recipe, version), *_unit_problems(recipe, version), *_file_problems(recipe, dataset)]
     if isinstance(recipe.final, DpTable) and dataset.population_id is None:
         problems.append(
             Problem("no_population", "name the population of this dataset first: its budget pays for the noise", pointer="/population")
@@ -111,6 +111,15 @@ def _problem_of(name: str, asked: Role, roles: dict[str, str], recipe: Recipe) -
     if asked not in _allowed(Role(roles[name]), recipe):
         return Problem("role_loosened", f"column {name!r} has the role {roles[name]} and cannot be let through as {asked}", pointer=pointer)
     return None
+
+
+def _unit_problems(recipe: Recipe, version: Version) -> list[Problem]:
+    """Whose rows they are is not the recipe's to forget: without the key a thousand rows of one person are a thousand persons."""
+    keys = sorted(version.columns.filter(role=Role.PERSON_KEY).values_list("name", flat=True))
+    if not keys or recipe.person_key in keys:
+        return []
+    message = f"column {keys[0]!r} says whose row it is in this version: name it in person_key, since rows are no persons"
+    return [Problem("person_key_left_out", message, pointer="/person_key")]
 
 
 def _key_released(name: str, column: recipes.Column, roles: dict[str, str]) -> Problem | None:

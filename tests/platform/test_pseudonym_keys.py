@@ -44,7 +44,7 @@ def dataset(steward):
 
 def recipe(how: dict[str, Any] | None = None, column: str = "card") -> dict[str, Any]:
     return {
-        "recipe": 1, "title": "Trips, one row each", "stages": [{"stage": "k_anonymity", "k": 5}],
+        "recipe": 1, "title": "Trips, one row each", "person_key": "person", "stages": [{"stage": "k_anonymity", "k": 5}],
         "columns": {"age": {"role": "quasi_identifier"}, column: {"role": "direct_identifier", "release_as": how or lasting()}},
     }  # fmt: skip
 
@@ -149,8 +149,19 @@ def test_a_key_that_is_not_the_one_that_was_made_is_not_used(steward, dataset):
 @pytest.mark.parametrize("how", [{"as": "pseudonym"}, {"as": "truncated", "keep": 3}, {"as": "surrogate", "kind": "same_format"}], ids=lambda how: how["as"])
 def test_nothing_that_is_made_of_the_person_key_is_released(steward, dataset, how):
     with pytest.raises(Invalid, match="person key of this version") as refused:
-        services.request_run(by=steward, dataset=dataset, document=recipe(how, column="person"))
-    assert refused.value.problems[0].pointer == "/columns/person/release_as"
+        services.request_run(by=steward, dataset=dataset, document={key: part for key, part in recipe(how, column="person").items() if key != "person_key"})
+    assert [problem.pointer for problem in refused.value.problems] == ["/columns/person/release_as", "/person_key"]
+
+
+@pytest.mark.parametrize("key", [None, "card"])
+def test_a_recipe_cannot_forget_whose_row_it_is(steward, dataset, key):
+    """Counted in rows, a thousand rows of one person would be a class of a thousand."""
+    made = {name: part for name, part in recipe({"as": "pseudonym"}).items() if name != "person_key"}
+    if key is not None:
+        made |= {"person_key": key, "columns": {"age": {"role": "quasi_identifier"}}}
+    with pytest.raises(Invalid, match="rows are no persons") as refused:
+        services.request_run(by=steward, dataset=dataset, document=made)
+    assert refused.value.problems[0].pointer == "/person_key"
 
 
 # --- what the officer and the public see -----------------------------------------------------------------------------
