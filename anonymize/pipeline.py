@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from anonymize import artefact, identifiers, reports
 from anonymize.aggregates.accounting import Loss
 from anonymize.aggregates.stage import release_table
+from anonymize.assess import assess_run
 from anonymize.columns.hierarchies import Ladder, build
 from anonymize.columns.keys import FreshKeys, Keys
 from anonymize.columns.profile import personal_columns, profile_table
@@ -180,8 +181,10 @@ def _microdata(job: _Job, prepared: Prepared, stage: KAnonymity) -> _Made:
     carried = recheck_carried(job.target, persons, {averaged.column: averaged.group for averaged in stage.microaggregate})
     if persons is not None:
         persons.unlink()
+    job.progress("measuring risk and usefulness", 0.93)
+    measured = assess_run(job.engine, recipe, stage, prepared.frame, job.target, job.folder)
     report = dict(made.report)
-    internal = {**{key: report.pop(key) for key in ("risk_before",) if key in report}, **events}
+    internal = {**{key: report.pop(key) for key in ("risk_before",) if key in report}, **events, "assessment": measured}
     said = [*named.treatment, *reports.averaged(stage, by_person=recipe.person_key is not None)]
     released: dict[str, Any] = ({"identifiers": named.report} if named.report else {}) | ({"treatment": said} if said else {})
     public = {**report, **released, "recheck": {"classes": checked.classes, "smallest_class_persons": checked.smallest_class_persons, "rows": checked.rows, "models": held, "microaggregation": carried}}

@@ -32,7 +32,9 @@ def attacks(world: World, effort: Effort, rng: np.random.Generator) -> dict[str,
 
 def on_method(world: World, effort: Effort, rng: np.random.Generator) -> dict[str, Any]:
     """Attacks on how the release was made."""
-    return attack_method(world.coded, world.quasi, world.secrets, world.stage, targets=effort.targets, rng=rng)
+    return attack_method(
+        world.coded, world.quasi, world.secrets, world.stage, targets=effort.targets, pairs=effort.pairs, programs=effort.programs, rng=rng
+    )
 
 
 def events(world: World, effort: Effort, rng: np.random.Generator) -> dict[str, Any] | None:

@@ -96,17 +96,21 @@ class World:
 
 
 def read(
-    engine: TableEngine, recipe: Recipe, stage: KAnonymity, before: Frame, after: Frame, held: Frame | None, folder: Path | None
-) -> World:
-    """``before``, ``held``: rows that the recipe's row stages are done with. Raises :class:`InputError`."""
+    engine: TableEngine, recipe: Recipe, stage: KAnonymity, before: Frame, after: Frame, held: Frame | None, folder: Path | None,
+    *, ordered: bool = True,
+) -> World:  # fmt: skip
+    """``before``, ``held``: rows that the recipe's row stages are done with. Raises :class:`InputError`.
+
+    ``ordered``: in an order of their own, so that a given generator draws the same again; for a run it does not matter.
+    """
     if not engine.rows(after) <= engine.rows(before):
         raise InputError("the release has more rows than the original: it is not a release of it")
     key = recipe.person_key if _several(engine, before, recipe.person_key) else None
     columns = _fitting(engine, before, _columns(engine, recipe, stage, before, after), recipe.with_role(Role.SENSITIVE), key)
     times = Names([*columns.names, *([] if key is None else [key])]).of("times")
-    original = _table(engine, before, "original", columns.names, key, times)
-    release = _table(engine, after, "release", columns.names, None, times)
-    holdout = None if held is None else _table(engine, held, "held-out file", columns.names, key, times)
+    original = _table(engine, before, "original", columns.names, key, times, ordered)
+    release = _table(engine, after, "release", columns.names, None, times, ordered)
+    holdout = None if held is None else _table(engine, held, "held-out file", columns.names, key, times, ordered)
     coded = code_tables(
         original, release, quasi_identifiers=columns.quasi, others=columns.others, folder=folder, holdout=holdout,
         person_key=key, times=times,
@@ -148,11 +152,12 @@ def _several(engine: TableEngine, frame: Frame, key: str | None) -> bool:
     return key is not None and engine.rows(distinct(frame.select(key))) < engine.rows(frame)
 
 
-def _table(engine: TableEngine, frame: Frame, what: str, names: Sequence[str], key: str | None, times: str) -> pa.Table:
+def _table(engine: TableEngine, frame: Frame, what: str, names: Sequence[str], key: str | None, times: str, ordered: bool) -> pa.Table:
     """The distinct rows with how often each occurs; with a ``key``, all rows and whose they are."""
     missing = [name for name in names if name not in _names(frame)]
     if missing:
         raise InputError(f"the {what} has no column {missing[0]!r}")
     plain = one_zero(frame.select(*names, *([] if key is None else [key])), names)
-    held = plain if key is not None else plain.group_by(*names).agg(nw.len().alias(times)).sort(*names)
+    held = plain if key is not None else plain.group_by(*names).agg(nw.len().alias(times))
+    held = held.sort(*names) if ordered and key is None else held
     return pa.Table.from_batches(engine.batches(held, BATCH), schema=engine.schema(held))
