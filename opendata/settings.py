@@ -161,6 +161,7 @@ MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "releases.sweep", "schedule": timedelta(seconds=SWEEP_SECONDS), "options": {"expires": SWEEP_SECONDS}},
     "forget_answers": {"task": "people.forget_answers", "schedule": timedelta(hours=1), "options": {"expires": 3600}},
+    "forget_pictures": {"task": "releases.forget_pictures", "schedule": timedelta(days=1), "options": {"expires": 3600}},
     "checkpoint": {"task": "audit.checkpoint", "schedule": timedelta(minutes=10), "options": {"expires": 600}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

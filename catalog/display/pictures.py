@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,6 +29,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 log = logging.getLogger(__name__)
 DRAWING_SECONDS: Final = 60
+KEPT_DAYS: Final = 30
 MARKS: Final = "catalog.display.marks"
 CODE: Final = {
     MARKS: (MARKS, "catalog.display.look", "catalog.display.series", "catalog.display.tracks"),
@@ -135,7 +137,19 @@ def _cleaned(text: str, label: str, mark: str) -> str:
 
 
 def path_of(key: str) -> Path:
-    return Path(settings.CACHE_DIR) / "charts" / f"{key}.json"
+    return _folder() / f"{key}.json"
+
+
+def _folder() -> Path:
+    return Path(settings.CACHE_DIR) / "pictures"
+
+
+def forget_old(days: int = KEPT_DAYS) -> None:
+    """Remove what was drawn long ago; a page that still shows it has it drawn again."""
+    oldest = time.time() - days * 24 * 3600
+    for path in _folder().glob("*.json"):
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
 
 
 def read(path: Path) -> dict[str, Any] | None:

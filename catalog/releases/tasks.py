@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from catalog.display import pictures
 from catalog.releases import compare, drawing, sweeper, work
 
 
@@ -25,6 +26,11 @@ def draw_run(run_id: int) -> None:
 @shared_task(name="releases.draw_comparison")
 def draw_comparison(comparison_id: int) -> None:
     drawing.draw_comparison(comparison_id)
+
+
+@shared_task(name="releases.forget_pictures")
+def forget_pictures() -> None:
+    pictures.forget_old()
 
 
 @shared_task(name="releases.sweep")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -242,3 +243,14 @@ def test_a_picture_is_drawn_once_and_again_when_anything_of_it_changes(pen):
     pictures.drawn(asked_of(assessed.parts_of(report(utility=other))))
     assert [asked["rows"][0]["said_b"] for asked in pen[count:]] == ["50.0 %"]
     assert not measured(report())["missing"]
+
+
+def test_pictures_of_long_ago_are_forgotten_and_drawn_again_when_asked_for(pen):
+    asked = asked_of(assessed.parts_of(report()))
+    pictures.drawn(asked)
+    old, *fresh = [pictures.path_of(one.key) for one in asked]
+    os.utime(old, (0, 0))
+    pictures.forget_old()
+    assert not old.exists()
+    assert all(path.exists() for path in fresh)
+    assert pictures.drawn(asked[:1])[0] is not None
