@@ -17,7 +17,8 @@ from anonymize.microdata.encode import Names, one_zero
 from anonymize.microdata.unasked import counted
 from anonymize.recipe import Hierarchy, KAnonymity, Recipe, Role
 from anonymize.reports import column_type
-from anonymize.risk.coded import Coded, Distinct, Integers, unique
+from anonymize.risk.arrays import Distinct, Integers, unique
+from anonymize.risk.coded import Coded
 from anonymize.risk.coding import code_tables
 from anonymize.tables.base import Frame, TableEngine, distinct
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from anonymize.assess.reading import World
 from anonymize.risk import population
+from anonymize.risk.arrays import Integers
 from anonymize.risk.classes import class_risk
-from anonymize.risk.coded import Integers
 from anonymize.risk.columns import standing_out
 from anonymize.risk.homogeneity import homogeneity
 

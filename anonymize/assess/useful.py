@@ -9,7 +9,8 @@ import numpy as np
 
 from anonymize import utility
 from anonymize.assess.reading import World
-from anonymize.risk.coded import Integers, blocks
+from anonymize.risk.arrays import Integers
+from anonymize.risk.coded import blocks
 
 VALUES = 20
 """A model predicts one of so many values; a column of more is brought to as many blocks."""

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from anonymize.risk.coded import Coded, Integers, People
+from anonymize.risk.arrays import Integers
+from anonymize.risk.coded import Coded, People
 from anonymize.risk.nearest import Known
 from anonymize.risk.rates import Rate, beyond, generator, wilson
 from anonymize.risk.secrets import Secret, guesses

@@ -12,7 +12,7 @@ from math import factorial
 import numpy as np
 from scipy.stats import binom
 
-from anonymize.risk.coded import Floats
+from anonymize.risk.arrays import Floats
 
 EXACT = 30
 """Persons in a class up to which chances are exact."""

@@ -19,7 +19,8 @@ import pyarrow as pa
 from anonymize.columns import hierarchies
 from anonymize.errors import InputError
 from anonymize.recipe import Hierarchy
-from anonymize.risk.coded import Coded, CodedColumn, Floats, Integers, unique
+from anonymize.risk.arrays import Floats, Integers, unique
+from anonymize.risk.coded import Coded, CodedColumn
 
 _INTERVAL = re.compile(r"^[\[(]\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])$")
 

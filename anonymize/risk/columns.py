@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from anonymize.risk.coded import Integers
-from anonymize.risk.coded import dense as numbered
+from anonymize.risk.arrays import Integers
+from anonymize.risk.arrays import dense as numbered
 
 
 def standing_out(codes: Integers, names: Sequence[str], *, times: Integers | None = None, pairs: int = 10) -> dict[str, Any]:

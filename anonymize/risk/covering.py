@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from anonymize.risk.coded import Integers, Lists, dense
+from anonymize.risk.arrays import Integers, Lists, dense
 
 CHUNK = 8192
 """Questions that go down the tree together."""

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from anonymize.risk.arrays import Booleans, Floats, Integers
 from anonymize.risk.attacks import Attack
 from anonymize.risk.chances import shares_when_uncut, shares_without_small
-from anonymize.risk.coded import Booleans, Coded, Floats, Integers
+from anonymize.risk.coded import Coded
 from anonymize.risk.method import Method
 from anonymize.risk.minimality import SURE, Suspects, suspects
 from anonymize.risk.rates import generator, wilson

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from anonymize.risk.coded import Integers, dense, distinct_rows
+from anonymize.risk.arrays import Integers, dense, distinct_rows
 
 
 def homogeneity(classes: Integers, sensitive: Integers, persons: Integers | None = None, *, times: Integers | None = None) -> dict[str, float | int]:

@@ -8,8 +8,9 @@ from math import comb
 
 import numpy as np
 
+from anonymize.risk.arrays import Floats, Integers
 from anonymize.risk.attacks import Attack
-from anonymize.risk.coded import Coded, Floats, Integers, People
+from anonymize.risk.coded import Coded, People
 from anonymize.risk.nearest import Known
 from anonymize.risk.rates import Rate, generator, wilson
 

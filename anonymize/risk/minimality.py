@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from anonymize.risk.arrays import Booleans, Floats, Integers, distinct_rows
 from anonymize.risk.chances import small_part
-from anonymize.risk.coded import Booleans, Coded, Floats, Integers, distinct_rows
+from anonymize.risk.coded import Coded
 from anonymize.risk.method import Method
 from anonymize.risk.parts import on_ladder
 from anonymize.risk.rates import wilson

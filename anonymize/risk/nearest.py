@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anonymize.risk.coded import Coded, Integers, distinct_rows
+from anonymize.risk.arrays import Integers, distinct_rows
+from anonymize.risk.coded import Coded
 from anonymize.risk.covering import Tree, by_question
 
 CHUNK = 4_000_000

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from anonymize.risk.coded import Booleans, CodedColumn, Floats, Integers, Lists, dense
+from anonymize.risk.arrays import Booleans, Floats, Integers, Lists, dense
+from anonymize.risk.coded import CodedColumn
 
 
 @dataclass(frozen=True)

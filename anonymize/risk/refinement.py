@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from anonymize.risk.arrays import Booleans, Integers
 from anonymize.risk.attacks import Attack
-from anonymize.risk.coded import Booleans, Coded, Integers
+from anonymize.risk.coded import Coded
 from anonymize.risk.covering import by_question
 from anonymize.risk.method import Method
 from anonymize.risk.nearest import Known

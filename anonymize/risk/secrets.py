@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anonymize.risk.coded import Coded, Floats, Integers, Lists, dense
+from anonymize.risk.arrays import Floats, Integers, Lists, dense
+from anonymize.risk.coded import Coded
 from anonymize.risk.nearest import Known
 
 

@@ -21,41 +21,26 @@ which publishes whole states one after the other; only what holds for ours is us
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import csr_array
 
-from anonymize.risk.coded import Booleans, CodedColumn, Integers, Lists, dense
-from anonymize.risk.covering import Tree
-from anonymize.risk.parts import Parts, overlapping
+from anonymize.risk.arrays import Booleans, Integers, Lists, dense
+from anonymize.risk.coded import CodedColumn
+from anonymize.risk.parts import Parts
+from anonymize.risk.programs import Program
+from anonymize.risk.reasons import overlapping_pairs, reasons_of
 
 PAIRS = 1_000_000
 """Pairs of overlapping classes that are looked at: beyond it, those of the first classes in their order."""
 LEAST = 2
 """Parts of a label that hold a row of the class."""
-NEARLY = 1 - 1e-6
-
-
-@dataclass(frozen=True)
-class Reasons:
-    """Why two classes are apart. ``pair``: (reason,) below ``pairs``; ``slots``: the slots that each reason would close.
-
-    All slots of a reason are parts of one label of one class, ``site``: (reason,) class · columns + column.
-    """
-
-    pairs: int
-    pair: Integers
-    site: Integers
-    slots: Lists
-
 
 class Separation:
     """The classes of a release, ``labels``: (class, column), and what is open to each.
 
     A *slot* is a part of a class's label; those of class i and column j begin at ``first[i, j]``. ``open``: (slot,) may hold rows
-    of the class. ``least``: parts of a label that hold a row, 2, or 1 where labels need not fit. ``overlaps``: (class,) does another overlap it? ``bounded``: not all pairs were looked at.
+    of the class. ``least``: parts of a label that hold a row, 2, or 1 where labels need not fit. ``overlaps``: (class,) does
+    another overlap it? ``bounded``: not all pairs were looked at. ``programs``: solved so far.
     """
 
     def __init__(self, columns: Sequence[CodedColumn], labels: Integers, *, least: int = LEAST, most_pairs: int = PAIRS) -> None:
@@ -66,10 +51,10 @@ class Separation:
         self.first = (np.cumsum(counts.reshape(-1)) - counts.reshape(-1)).reshape(counts.shape)
         self.site = np.repeat(np.arange(counts.size), counts.reshape(-1))
         self.open = np.ones(int(counts.sum()), dtype=bool)
-        one, other, self.bounded = _pairs(columns, labels, most_pairs)
+        one, other, self.bounded = overlapping_pairs(self.parts, labels, most_pairs)
         self.pairs = len(one)
         self.overlaps = np.bincount(np.concatenate([one, other]), minlength=len(labels)) > 0
-        self.reasons = self._reasons(one, other)
+        self.reasons = reasons_of(self.parts, labels, self.first, one, other)
         self.programs = 0
         self.propagate()
 
@@ -105,14 +90,13 @@ class Separation:
 
     @property
     def _reason_slots(self) -> Integers:
-        owner = np.repeat(np.arange(len(self.reasons.pair)), self.reasons.slots.sizes)
-        return owner * len(self.open) + self.reasons.slots.members
+        return self.reasons.owner * len(self.open) + self.reasons.slots.members
 
     @property
     def _own(self) -> Lists:
         """The possible reasons of every class, of pairs not settled of which all possible reasons speak of this class."""
         width, reasons = len(self.columns), self.reasons
-        settled, possible = self._standing(np.repeat(np.arange(len(reasons.pair)), reasons.slots.sizes))
+        settled, possible = self._standing()
         live = np.flatnonzero(possible & ~settled[reasons.pair])
         of_pair = reasons.site[live] // width
         least, most = np.full(reasons.pairs, len(self.labels)), np.full(reasons.pairs, -1)
@@ -121,42 +105,22 @@ class Separation:
         own = live[(least == most)[reasons.pair[live]]]
         return Lists.grouped(reasons.site[own] // width, own, len(self.labels))
 
-    # --- pairs -----------------------------------------------------------------------------------------------
-
-    def _reasons(self, one: Integers, other: Integers) -> Reasons:
-        """The reasons of every pair."""
-        known = [_Relations(parts, self.labels[one, j], self.labels[other, j]) for j, parts in enumerate(self.parts)]
-        clear = np.ones(len(one), dtype=bool)  # labels that overlap without one being within the other: nothing can be said
-        for relation in known:
-            clear &= ~relation.crossing
-        found: list[tuple[Integers, Integers, Lists]] = []
-        for j, relation in enumerate(known):
-            for turn, (rest, finer) in enumerate(((one, relation.other_finer), (other, relation.one_finer))):
-                at = np.flatnonzero(finer & clear)
-                closing = relation.closing(at, turn)
-                slots = np.repeat(self.first[rest[at], j], closing.sizes) + closing.members
-                found.append((at, rest[at] * len(self.columns) + j, Lists(closing.starts, slots)))
-        pair, site = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
-        starts = np.concatenate([[0], np.cumsum(np.concatenate([f[2].sizes for f in found]))]).astype(np.int64)
-        return Reasons(len(one), pair, site, Lists(starts, np.concatenate([f[2].members for f in found])))
-
     # --- to a fixed point ------------------------------------------------------------------------------------
 
     def propagate(self) -> None:
         """Rules 1 and 2, until nothing follows any more."""
         reasons = self.reasons
-        owner = np.repeat(np.arange(len(reasons.pair)), reasons.slots.sizes)
         while True:
-            settled, possible = self._standing(owner)
+            settled, possible = self._standing()
             alone = possible & (np.bincount(reasons.pair[possible], minlength=reasons.pairs)[reasons.pair] == 1) & ~settled[reasons.pair]
             if not alone.any():
                 return
-            self.open[reasons.slots.members[alone[owner]]] = False
+            self.open[reasons.slots.members[alone[reasons.owner]]] = False
 
-    def _standing(self, owner: Integers) -> tuple[Booleans, Booleans]:
+    def _standing(self) -> tuple[Booleans, Booleans]:
         """(pair,) is a reason of it true already, and (reason,) is it still possible?"""
         reasons = self.reasons
-        would = np.bincount(owner, weights=self.open[reasons.slots.members], minlength=len(reasons.pair)).astype(np.int64)
+        would = np.bincount(reasons.owner, weights=self.open[reasons.slots.members], minlength=len(reasons.pair)).astype(np.int64)
         true = would == 0
         settled = np.bincount(reasons.pair[true], minlength=reasons.pairs) > 0
         return settled, true | (self.left.reshape(-1)[reasons.site] - would >= self.least)
@@ -164,8 +128,7 @@ class Separation:
     @property
     def contradictions(self) -> int:
         """Pairs for which no reason is possible: the release was not made by this method."""
-        owner = np.repeat(np.arange(len(self.reasons.pair)), self.reasons.slots.sizes)
-        settled, possible = self._standing(owner)
+        settled, possible = self._standing()
         some = np.bincount(self.reasons.pair[possible], minlength=self.reasons.pairs) > 0
         some |= np.bincount(self.reasons.pair, minlength=self.reasons.pairs) == 0
         return int((~some & ~settled).sum())
@@ -178,82 +141,16 @@ class Separation:
         for which in classes:
             reasons = by_class.of(int(which))
             if len(reasons) and self.programs < programs:
-                self._solve(reasons, programs)
+                slots, program = self._program(reasons)
+                closed, taken = program.empty(programs - self.programs)
+                self.open[slots[closed]] = False
+                self.programs += taken
         self.propagate()
 
-    def _solve(self, reasons: Integers, programs: int) -> None:
-        """The programs of one class, one for each open slot that its reasons speak of and that no answer yet showed to be possible."""
-        sites = np.unique(self.reasons.site[reasons])
-        slots = np.flatnonzero(np.isin(self.site, sites, kind="table") & self.open)
-        place = np.full(len(self.open), -1)
-        place[slots] = np.arange(len(slots))
+    def _program(self, reasons: Integers) -> tuple[Integers, Program]:
+        """(slot of the program,) which of all slots it is, and the program of one class."""
+        slots = np.flatnonzero(np.isin(self.site, self.reasons.site[reasons], kind="table") & self.open)
         owner, speaks = self.reasons.slots.joined(reasons)
-        owner, speaks = owner[place[speaks] >= 0], place[speaks[place[speaks] >= 0]]
-        pairs = dense(self.reasons.pair[reasons])[0]
-        weight = 1 / np.bincount(owner, minlength=len(reasons))[owner]  # a reason of several slots needs all of them closed
-        limits = np.bincount(pairs) - 1
-        upper = csr_array((weight, (pairs[owner], speaks)), shape=(len(limits), len(slots)))
-        site = dense(self.site[slots])[0]
-        lower = csr_array((-np.ones(len(slots)), (site, np.arange(len(slots)))), shape=(int(site.max()) + 1, len(slots)))
-        rows = _stacked(upper, lower)
-        bounds = np.concatenate([limits, np.full(lower.shape[0], -self.least)])
-        possible = np.zeros(len(slots), dtype=bool)
-        for i in np.unique(speaks):
-            if possible[i] or self.programs >= programs:
-                continue
-            self.programs += 1
-            aim = np.zeros(len(slots))
-            aim[i] = -1
-            answer = linprog(aim, A_ub=rows, b_ub=bounds, bounds=(0, 1), method="highs")
-            if answer.status == 0 and -answer.fun < NEARLY:
-                self.open[slots[i]] = False
-            elif answer.status == 0:
-                possible |= answer.x > NEARLY
-
-
-def _stacked(upper: csr_array, lower: csr_array) -> csr_array:
-    indptr = np.concatenate([upper.indptr, lower.indptr[1:] + upper.indptr[-1]])
-    return csr_array(
-        (np.concatenate([upper.data, lower.data]), np.concatenate([upper.indices, lower.indices]), indptr),
-        shape=(upper.shape[0] + lower.shape[0], upper.shape[1]),
-    )
-
-
-def _pairs(columns: Sequence[CodedColumn], labels: Integers, most: int) -> tuple[Integers, Integers, bool]:
-    """(pair,) two classes that overlap in every column, the lower number first; and whether some were left out."""
-    ones, others, found = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], 0
-    for one, other in Tree(labels).blocks([overlapping(column) for column in columns], labels):
-        if found >= most:
-            return np.concatenate(ones), np.concatenate(others), True
-        ones.append(one[one < other])
-        others.append(other[one < other])
-        found += len(ones[-1])
-    return np.concatenate(ones), np.concatenate(others), False
-
-
-class _Relations:
-    """How the labels of pairs of classes lie to each other in one column: (pair,) for each."""
-
-    def __init__(self, parts: Parts, one: Integers, other: Integers) -> None:
-        self.parts, column = parts, parts.column
-        self.of, keys = dense(one * max(column.labels, 1) + other)  # few different pairs of labels
-        left, right = keys // max(column.labels, 1), keys % max(column.labels, 1)
-        self.left, self.right = left, right
-        less, more = column.sizes[left], column.sizes[right]
-        owner, leaves = column.covers.joined(np.where(less <= more, left, right))  # the smaller one, leaf by leaf
-        shared = np.bincount(owner[parts.at(np.where(less <= more, right, left)[owner], leaves) >= 0], minlength=len(keys))
-        self.crossing = ((shared < less) & (shared < more))[self.of]
-        self.one_finer = ((shared == less) & (less < more))[self.of]
-        self.other_finer = ((shared == more) & (more < less))[self.of]
-
-    def closing(self, at: Integers, turn: int) -> Lists:
-        """The parts of the coarser label (``turn`` 0: of the one's) that the finer one's leaves are in, for some pairs."""
-        coarse, fine = (self.left, self.right) if turn == 0 else (self.right, self.left)
-        used, back = np.unique(self.of[at], return_inverse=True)
-        owner, leaves = self.parts.column.covers.joined(fine[used])
-        part = self.parts.at(coarse[used][owner], leaves)
-        room = int(self.parts.count.max(initial=0)) + 1
-        keys = dense(owner * room + part)[1]
-        lists = Lists.grouped(keys // room, keys % room, len(used))
-        which, parts = lists.joined(back)
-        return Lists.grouped(which, parts, len(at))
+        still = self.open[speaks]  # an empty slot counts 0 anyhow
+        own = Lists.grouped(owner[still], np.searchsorted(slots, speaks[still]), len(reasons))
+        return slots, Program.of_class(self.reasons.pair[reasons], own, self.site[slots], self.least)

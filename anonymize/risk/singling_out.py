@@ -11,8 +11,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from anonymize.risk.arrays import Booleans, Integers
 from anonymize.risk.attacks import Attack
-from anonymize.risk.coded import Booleans, Coded, CodedColumn, Integers, People
+from anonymize.risk.coded import Coded, CodedColumn, People
 from anonymize.risk.rates import generator, wilson
 
 Bits: TypeAlias = npt.NDArray[np.uint8]

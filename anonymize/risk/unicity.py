@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from anonymize.risk.coded import Booleans, Coded, Integers, Lists, unique
+from anonymize.risk.arrays import Booleans, Integers, Lists, unique
+from anonymize.risk.coded import Coded
 from anonymize.risk.covering import by_question
 from anonymize.risk.nearest import Known
 from anonymize.risk.rates import Rate, generator, wilson

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anonymize.risk import covering
-from anonymize.risk.coded import Lists, distinct_rows, unique
+from anonymize.risk.arrays import Lists, distinct_rows, unique
 from anonymize.risk.covering import Tree, by_question
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from anonymize.risk import separation
+from anonymize.risk import reasons, separation
 from anonymize.risk.coded import CodedColumn
 from anonymize.risk.coding import code_tables
 from anonymize.risk.method import Method
@@ -223,11 +223,11 @@ def _lost_or_contradictory(seed: int) -> bool:
 
 
 def test_closing_the_part_of_the_other_class_would_be_noticed(monkeypatch):
-    honest = separation._Relations.closing
+    honest = reasons._Relations.closing
 
     def turned(self, at, turn):
         lists = honest(self, at, turn)
         return type(lists)(lists.starts, np.maximum(lists.members - 1, 0))
 
-    monkeypatch.setattr(separation._Relations, "closing", turned)
+    monkeypatch.setattr(reasons._Relations, "closing", turned)
     assert any(_lost_or_contradictory(seed) for seed in range(6))
