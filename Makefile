@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo serve test lint bench clean
+.PHONY: help demo serve test long lint bench clean
 help:          ## what can be made
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
@@ -40,6 +40,9 @@ serve: $(VENV)/.base  ## the site alone, with the data that are there
 # With DATABASE_URL and BROKER_URL set, the same suite runs on PostgreSQL and Redis.
 test: $(VENV)/.test  ## all tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile -q $(ARGS)
+
+long: $(VENV)/.test  ## each property test with 50 times the examples, drawn anew
+	@EXAMPLES_TIMES=50 $(BIN)/python -m pytest -n auto --dist loadfile -q -m hypothesis $(ARGS)
 
 lint: $(VENV)/.lint $(VENV)/.test  ## style, types, the import contract
 	@$(BIN)/ruff check .

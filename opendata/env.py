@@ -68,6 +68,18 @@ def broker() -> tuple[str, dict[str, Any]]:
     return url, {"data_folder_in": queue, "data_folder_out": queue, "control_folder": str(folder / "control")}
 
 
+def counters() -> dict[str, Any]:
+    """The cache in which rate limits are counted: CACHE_URL, or a file that all web processes of this machine share.
+
+    Production without CACHE_URL counts in each process by itself: its folders may be on several machines, or read-only.
+    """
+    if env.str("CACHE_URL", default=""):
+        return dict(env.cache_url("CACHE_URL"))
+    if EMBEDDED:
+        return {"BACKEND": "opendata.counters.SharedCounters", "LOCATION": str(DATA_DIR / "counters" / "counters.sqlite3")}
+    return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
+
+
 def stores() -> dict[str, dict[str, Any]]:
     """Where sealed uploads, artefacts under review and published files live: local folders, or S3 buckets."""
     names = ("vault", "artefacts", "public")

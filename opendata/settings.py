@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from csp.constants import NONE, SELF
 
-from opendata.env import BASE_DIR, DATA_DIR, EMBEDDED, MODE, broker, database, env, required, stores
+from opendata.env import BASE_DIR, DATA_DIR, EMBEDDED, MODE, broker, counters, database, env, required, stores
 
 OPENDATA_MODE = MODE
 DEBUG = False  # never: a debug page shows local variables, and local variables hold people's values
@@ -169,12 +169,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 # --- the public API --------------------------------------------------------------------------------------------------
 QUERY_TIMEOUT_SECONDS = env.float("QUERY_TIMEOUT_SECONDS", default=10.0)
 API_TRUSTED_PROXIES = env.int("API_TRUSTED_PROXIES", default=0)  # how many proxies in front may be believed about addresses
-CACHES = {
-    # Rate limits count here. Without CACHE_URL each web process counts for itself, which production should not want.
-    "default": env.cache_url("CACHE_URL")
-    if env.str("CACHE_URL", default="")
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
-}
+CACHES = {"default": counters()}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "catalog.api.authentication.ApiKeyAuthentication",

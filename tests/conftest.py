@@ -24,8 +24,10 @@ def shared_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    from tests.examples import search_longer
     from tests.order import place
 
+    search_longer(items)
     items.sort(key=place)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyrage
 from hypothesis import settings
 
-# Every run draws the same examples: a test fails for what was changed, never by chance. Searching for more is by hand.
+# Every run draws the same examples: a test fails for what was changed, never by chance (more: tests/examples.py).
 settings.register_profile("quick", derandomize=True, deadline=None, database=None)
 settings.load_profile("quick")
 

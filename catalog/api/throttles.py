@@ -1,7 +1,7 @@
 """How often one caller may ask: a fixed window per minute (or hour, day), counted in Django's default cache.
 
-Counting costs the same however many requests there were, and the counters never meet the database. With several web
-processes, CACHE_URL should point at a shared cache; otherwise each process counts for itself.
+Counting costs the same however many requests there were, and the counters never meet the database. Production's web
+processes share their counts where CACHE_URL points at a shared cache; those of the embedded set-up always do.
 """
 
 from __future__ import annotations
