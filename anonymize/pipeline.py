@@ -18,6 +18,7 @@ from anonymize import artefact, identifiers, reports
 from anonymize.aggregates.accounting import Loss
 from anonymize.aggregates.stage import release_table
 from anonymize.assess import assess_run
+from anonymize.columns.copies import refuse_copies
 from anonymize.columns.hierarchies import Ladder, build
 from anonymize.columns.keys import FreshKeys, Keys
 from anonymize.columns.profile import personal_columns, profile_table
@@ -29,7 +30,7 @@ from anonymize.microdata.recheck import recheck
 from anonymize.microdata.recheck_carried import recheck_carried
 from anonymize.microdata.recheck_models import recheck_models
 from anonymize.microdata.recheck_population import recheck_populations
-from anonymize.microdata.stage import anonymise
+from anonymize.microdata.stage import recode
 from anonymize.progress import Progress, between, silent
 from anonymize.recipe import DpTable, KAnonymity, Recipe, Scan
 from anonymize.rows import Prepared, prepare
@@ -155,24 +156,26 @@ def _microdata(job: _Job, prepared: Prepared, stage: KAnonymity) -> _Made:
     recipe = job.recipe
     if prepared.counts["rows_used"] < 1:
         raise PrivacyNotMet("no rows are left to publish", problems=(Problem("no_rows", "the row stages left no row"),))
+    refuse_copies(job.engine, job.engine.scan_parquet(job.source), recipe)
     quasi = recipe.quasi_identifiers
     sensitive = {model.column: recipe.columns[model.column].hierarchy for model in stage.sensitive_models}
     named = identifiers.identifiers(job.engine, prepared.frame, recipe, stage.k, job.keys)
-    made = anonymise(
+    recoded = recode(
         job.engine, prepared.frame, stage=stage, quasi_identifiers=quasi, person_key=recipe.person_key,
         folder=job.folder, sensitive=sensitive, progress=between(job.progress, 0.1, 0.8),
     )
     names = [name for name in prepared.schema.names if name != recipe.person_key]
     others = [name for name in names if name not in quasi and name not in named.replace]
-    events = {} if recipe.person_key is None else linking(job.engine, prepared.frame, made.frame, recipe.person_key, others)
+    events = {} if recipe.person_key is None else linking(job.engine, prepared.frame, recoded.frame, recipe.person_key, others)
     persons = job.scratch / "persons.parquet" if recipe.person_key is not None else None
     job.progress("writing", 0.82)
     rows = artefact.write_rows(
-        job.engine, made.frame, names, job.target, scratch=job.scratch, expected_rows=prepared.counts["rows_used"],
+        job.engine, recoded.frame, names, job.target, scratch=job.scratch, expected_rows=prepared.counts["rows_used"],
         persons=persons, person_key=recipe.person_key, replace=named.replace,
     )  # fmt: skip
     job.progress("counting again", 0.9)
     checked = recheck(job.target, persons, quasi_identifiers=list(quasi), k=stage.k)
+    made = recoded.counted(checked.persons_of_class, checked.rows_of_class)
     identifiers.check(job.engine, job.target, prepared.frame, recipe)
     asked = stage.sensitive_models
     against = baseline(job.engine, made.source, asked, sensitive, recipe.person_key, job.folder)

@@ -45,6 +45,11 @@ class Combinations:
         return int(self.rows.sum())
 
     @property
+    def persons(self) -> Integers:
+        """(combination,) distinct persons."""
+        return np.asarray(self.settled + np.bincount(self.visit_combination, minlength=len(self)))
+
+    @property
     def total_persons(self) -> int:
         return int(self.settled.sum()) + self.visitors
 

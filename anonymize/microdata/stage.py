@@ -1,7 +1,7 @@
 """The stage ``k_anonymity``: a table in, the same rows out with coarser quasi-identifiers, minus what had to go.
 
 The order matters. Classes are counted at the chosen node; every row of a class under k persons goes; then the classes
-of what is left are counted once more, from the rows that will be written, before anything is handed on.
+of what is left are counted once more, from the rows that are written or handed on, before anybody else has them.
 """
 
 from __future__ import annotations
@@ -46,6 +46,34 @@ class Microdata:
     source: Frame
 
 
+@dataclass(frozen=True)
+class Recoded:
+    """Rows as they would go out, their classes not counted again yet; person key and columns as in :class:`Microdata`."""
+
+    frame: Frame
+    source: Frame
+    work: Work
+    decision: Decision
+    averaged: list[dict[str, Any]]
+
+    def counted(self, persons: Integers, rows: Integers) -> Microdata:
+        """With distinct persons and rows of every class, counted in what goes out: in the written file, or in ``frame``.
+
+        Raises :class:`PrivacyNotMet` where they are not what was decided.
+        """
+        work, decision = self.work, self.decision
+        _confirm(persons, rows, work.stage.k, work.table.total_rows - decision.suppressed_rows)
+        report = {
+            **_report(work, decision, persons, rows),
+            "search": decision.search,
+            "models": decision.models,
+            "notes": decision.notes,
+            **({"microaggregation": self.averaged} if work.stage.microaggregate else {}),
+        }
+        levels = {name: int(decision.levels[:, i].max()) for i, name in enumerate(work.columns)}
+        return Microdata(self.frame, levels, report, work.asked, decision.lines, self.source)
+
+
 def anonymise(
     engine: TableEngine,
     frame: Frame,
@@ -66,6 +94,28 @@ def anonymise(
     their hierarchies.
     Raises :class:`PrivacyNotMet` when it cannot be done, :class:`RecipeError` and :class:`InputError`.
     """
+    recoded = recode(
+        engine, frame, stage=stage, quasi_identifiers=quasi_identifiers, person_key=person_key, folder=folder, sensitive=sensitive,
+        progress=progress,
+    )  # fmt: skip
+    progress("counting again", 0.9)
+    made = recoded.counted(*_count_again(recoded.work, recoded.frame))
+    progress("done", 1.0)
+    return made
+
+
+def recode(
+    engine: TableEngine,
+    frame: Frame,
+    *,
+    stage: KAnonymity,
+    quasi_identifiers: Mapping[str, Hierarchy | None],
+    person_key: str | None,
+    folder: Path | None,
+    sensitive: Mapping[str, Hierarchy | None] | None = None,
+    progress: Progress = silent,
+) -> Recoded:
+    """:func:`anonymise` for a caller who counts the classes of what is written, and then calls :meth:`Recoded.counted`."""
     _check_averaged(stage, [*quasi_identifiers, person_key])
     # groups are formed of the rows that are published: before the search where none of them can go, else after it
     late = stage.max_suppressed > 0
@@ -75,20 +125,8 @@ def anonymise(
     decision = decide(work, between(progress, 0.4, 0.7))
     progress("applying the result", 0.7)
     released = _recoded(work, decision) if decision.node is None else _apply(work, decision.node, ~decision.kept)
-    progress("counting again", 0.9)
-    persons, rows = _count_again(work, released)
-    _confirm(persons, rows, stage.k, work.table.total_rows - decision.suppressed_rows)
     averaged = microaggregate(engine, released, stage.microaggregate if late else (), person_key)
-    progress("done", 1.0)
-    report = {
-        **_report(work, decision, persons, rows),
-        "search": decision.search,
-        "models": decision.models,
-        "notes": decision.notes,
-        **({"microaggregation": source.report + averaged.report} if stage.microaggregate else {}),
-    }
-    levels = {name: int(decision.levels[:, i].max()) for i, name in enumerate(work.columns)}
-    return Microdata(averaged.frame, levels, report, work.asked, decision.lines, source.frame)
+    return Recoded(averaged.frame, source.frame, work, decision, source.report + averaged.report)
 
 
 def _check_averaged(stage: KAnonymity, taken: Sequence[str | None]) -> None:
@@ -147,8 +185,6 @@ def _confirm(persons: Integers, rows: Integers, k: int, expected_rows: int) -> N
 def _report(work: Work, decision: Decision, persons: Integers, rows: Integers) -> dict[str, Any]:
     """What all methods report. ``persons``, ``rows``: a class of the result."""
     stage, table, gone = work.stage, work.table, decision.suppressed_rows
-    leaves = Grouping(table, work.ladders).classes((0,) * len(work.dictionaries))
-    held = leaves.persons > 0
     total = table.total_rows
     return {
         "stage": stage.stage,
@@ -168,7 +204,7 @@ def _report(work: Work, decision: Decision, persons: Integers, rows: Integers) -
         "normalised_class_size": round(utility.normalised_class_size(rows, stage.k), 4),
         "discernibility": utility.discernibility(rows, gone, total),
         "columns": [_column(table, i, entry, decision.levels[:, i]) for i, entry in enumerate(work.dictionaries)],
-        "risk_before": class_risk(leaves.persons[held], rows=leaves.rows[held], k=stage.k),
+        "risk_before": class_risk(table.persons, rows=table.rows, k=stage.k),
         "risk_after": class_risk(persons, rows=rows, k=stage.k),
     }
 
