@@ -14,6 +14,7 @@ from catalog.display import pictures
 from catalog.display.pictures import Asked
 from catalog.releases import assessed, compared
 from catalog.releases.assessed.seen import asked_of
+from catalog.releases.assessed.shown import at
 from catalog.releases.models import Comparison, Run
 from catalog.releases.states import ASSESSED, DONE
 
@@ -27,7 +28,12 @@ def draw_run(run_id: int) -> None:
 def draw_comparison(comparison_id: int) -> None:
     comparison = Comparison.objects.filter(pk=comparison_id, state=DONE).first()
     if comparison is not None:
-        _draw(lambda: [asked for asked in [compared.asked_of(comparison)] if asked is not None])
+        _draw(lambda: _of_comparison(comparison))
+
+
+def _of_comparison(comparison: Comparison) -> list[Asked]:
+    out = assessed.standing_out(at(comparison.result, "before.standing_out"))
+    return [asked for asked in (compared.asked_of(comparison), *(one.asked for one in out)) if asked is not None]
 
 
 def _draw(asked: Callable[[], list[Asked]]) -> None:

@@ -96,7 +96,7 @@ def test_a_second_one_waits_for_the_first(steward, version):
 
 def test_the_points_are_a_table_with_the_best_marked_in_words(steward, version):
     page = parsed(steward.get(f"/comparisons/{factories.comparison(version).pk}"))
-    for said in ("full domain, k = 10", "least risk", "most detail", "best for its risk", "another does better", "Cannot be had:", "74.0 %", "1 in 10"):
+    for said in ("full domain, k = 10", "least risk", "most detail", "best for its risk", "another does better", "Cannot be had:", "74.0 %", "1 in 10", "As it came in"):
         assert said in page.text
     assert page.text.index("full domain, k = 10") < page.text.index("local recoding, k = 3")
 

@@ -14,7 +14,7 @@ from django.utils.translation import override
 from anonymize import recipe as recipes
 from anonymize.assess import assess
 from catalog.display import pictures
-from catalog.releases import assessed
+from catalog.releases import assessed, drawing
 from catalog.releases.assessed.seen import asked_of, measured
 from catalog.releases.models import Run
 from catalog.review.flag import Flag
@@ -254,3 +254,20 @@ def test_pictures_of_long_ago_are_forgotten_and_drawn_again_when_asked_for(pen):
     assert not old.exists()
     assert all(path.exists() for path in fresh)
     assert pictures.drawn(asked[:1])[0] is not None
+
+
+def test_workers_draw_in_every_language_what_pages_will_show(run, people, signed_in, pen):
+    drawing.draw_run(run.pk)
+    assert len({asked["names"]["right"] for asked in pen if asked["kind"] == "pyramid"}) == 3
+    for language in ("en", "ko", "zh-hans"):
+        client = signed_in(people.steward)
+        client.get("/language", {"set": language, "next": "/"})
+        assert f"/runs/{run.pk}/measured" not in parsed(client.get(f"/runs/{run.pk}")).links
+
+
+def test_nothing_is_drawn_of_what_has_not_ended(run, pen):
+    Run.objects.filter(pk=run.pk).update(state="failed", error={}, artefact_sha256="", artefact_name="")
+    drawing.draw_run(run.pk)
+    drawing.draw_run(0)
+    drawing.draw_comparison(0)
+    assert pen == []
