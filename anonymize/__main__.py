@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
             shape = f" (shape {problem.shape})" if problem.shape else ""
             print(f"  {where + ': ' if where else ''}{problem.message}{shape}", file=sys.stderr)
         return error.exit_status
+    except OSError as error:  # of files that the user named: a folder that is a file, a place that cannot be written
+        print(f"anonymize: {error.filename or 'a file'}: {error.strerror or type(error).__name__}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -54,7 +54,7 @@ def search(
     grouping = Grouping(table, ladders)
     everything = grouping.group(np.zeros(len(table), dtype=np.int64), 1)
     if not judge.holds(everything).all():
-        raise PrivacyNotMet("the table as a whole, with '*' everywhere, does not hold what is asked: no generalisation can")
+        raise PrivacyNotMet("the table as a whole, with '*' everywhere, does not hold what is asked, and local recoding starts from there")
     refinement = _Refinement(grouping, judge)
     while len(refinement.members):
         refinement.round()

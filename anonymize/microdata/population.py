@@ -123,5 +123,5 @@ def _check(table: Combinations, registers: Mapping[str, Register], asked: Sequen
 
 
 def _no_part(message: str) -> InputError:
-    message += ": the table must be a part of the population"
+    message += ": the table must be a part of the population, and the file must have its values as they are after the row stages and truncation"
     return InputError(message, problems=(Problem("not_in_population", message),))

@@ -94,9 +94,19 @@ def _derived_checks(recipe: Recipe, stage: Derive, at: str) -> list[str]:
             continue  # whatever it says is bounded and drowned in noise like the rest of the person's rows
         elif role is None and not any(isinstance(s, Derive) and s.name == name for s in recipe.stages):
             problems.append(f"{at}|name column {name!r} among the columns, with its role: the derived column says as much of people")
+        elif name in _coarsened(recipe, stage):
+            problems.append(f"{at}|column {name!r} is recoded or micro-aggregated: what is computed from it before would still have its values")
         elif role is not None and _TELLING[_role_of(recipe, stage.name) or Role.PLAIN] < _TELLING[role]:
             problems.append(f"{at}|{stage.name!r} must have a role as strict as that of {name!r}, {role.value}")
     return problems
+
+
+def _coarsened(recipe: Recipe, derive: Derive) -> set[str]:
+    """Columns whose values are made coarser after ``derive`` has read them."""
+    later = recipe.stages[recipe.stages.index(derive) + 1 :]
+    found = {stage.column for stage in later if isinstance(stage, Recode)}
+    last = recipe.stages[-1]
+    return found | ({averaged.column for averaged in last.microaggregate} if isinstance(last, KAnonymity) else set())
 
 
 def _role_of(recipe: Recipe, name: str) -> Role | None:
@@ -109,6 +119,7 @@ def _model_checks(recipe: Recipe, stage: KAnonymity, at: str) -> list[str]:
         where = f"{at}/models/{i}/column"
         if isinstance(model, PopulationModel):
             problems += _population_checks(recipe, f"{at}/models/{i}/population")
+            problems += _chosen_rows(recipe, f"{at}/models/{i}")
         elif model.column not in recipe.columns:
             problems.append(f"{where}|column {model.column!r} is not among the recipe's columns")
         elif recipe.columns[model.column].role is not Role.SENSITIVE:
@@ -126,6 +137,12 @@ def _model_checks(recipe: Recipe, stage: KAnonymity, at: str) -> list[str]:
     if stage.levels is not None and set(stage.levels) != quasi:
         problems.append(f"{at}/levels|give the level of every quasi-identifier and of no other column")
     return problems
+
+
+def _chosen_rows(recipe: Recipe, at: str) -> list[str]:
+    """Whoever reads the recipe knows that only the people who were kept can be in the data: the others hide nobody."""
+    kept = any(isinstance(stage, KeepRows) for stage in recipe.stages)
+    return [f"{at}|rows are chosen by keep_rows, and the population's are not: choose the rows of both before, and leave keep_rows out"] if kept else []
 
 
 def _population_checks(recipe: Recipe, at: str) -> list[str]:
