@@ -170,11 +170,11 @@ def attacks_on(tables):
 def test_a_release_about_other_people_puts_nobody_at_risk(world):
     original, others = world
     beyond = []
-    for seed in range(8):
+    for seed in range(5):
         found = attacks_on(coded(original, people(np.random.default_rng(seed + 50), 400), others))
         assert all(attack.as_dict()["risk"]["lower"] < 0.06 for attack in found)
         beyond.append([attack.attack.value - attack.control.value for attack in found])
-    assert np.abs(np.mean(beyond, axis=0)).max() < 0.03
+    assert np.abs(np.mean(beyond, axis=0)).max() < 0.04
 
 
 def test_a_copy_lets_itself_be_linked_and_gives_secrets_away(world):

@@ -94,8 +94,8 @@ def test_a_link_is_right_when_it_hits_any_row_of_the_person(names):
     release = coarse(table).slice(0, 90)
     tables = coded(table, release)
     places = [["age", "area", "illness"].index(name) for name in names]
-    found = [linkage(tables, len(names), columns=places, targets=25, rng=np.random.default_rng(i)).attack.value for i in range(60)]
-    assert np.mean(found) == pytest.approx(slow_linkage(table, release, names), abs=0.015)
+    found = [linkage(tables, len(names), columns=places, targets=25, rng=np.random.default_rng(i)).attack.value for i in range(40)]
+    assert np.mean(found) == pytest.approx(slow_linkage(table, release, names), abs=0.02)
 
 
 def test_the_control_group_is_persons_too():
@@ -108,7 +108,7 @@ def test_the_control_group_is_persons_too():
 def test_a_release_about_other_people_puts_no_person_at_risk():
     table, held = commuters(1, 150), commuters(2, 150)
     beyond = []
-    for seed in range(6):
+    for seed in range(4):
         tables = coded(table, coarse(commuters(seed + 10, 150)), held)
         attacks = (
             singling_out(tables, queries=100, rng=rng()),
@@ -117,7 +117,7 @@ def test_a_release_about_other_people_puts_no_person_at_risk():
             linkage(tables, 2, targets=150, rng=rng()),
         )
         beyond.append([attack.attack.value - attack.control.value for attack in attacks])
-    assert np.abs(np.mean(beyond, axis=0)).max() < 0.04
+    assert np.abs(np.mean(beyond, axis=0)).max() < 0.05
 
 
 def test_a_person_with_very_many_rows_is_looked_at_in_part(monkeypatch):

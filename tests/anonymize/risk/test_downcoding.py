@@ -28,7 +28,7 @@ def local(seed: int = 3):
 
 def test_who_knows_how_a_local_recoding_goes_writes_it_finer_than_who_does_not():
     gains = []
-    for seed in range(4):
+    for seed in range(3):
         world = local(seed)
         found = downcoding(world.tables, world.quasi, method=LOCAL, rng=rng())["guess"]
         gains.append(found["attack"]["value"] - found["baseline"]["value"])
