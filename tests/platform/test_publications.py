@@ -26,23 +26,6 @@ WHY = "A column turned out to be wrong in this release."
 
 
 @pytest.fixture
-def steward():
-    return makers.steward()
-
-
-@pytest.fixture
-def officer():
-    return makers.officer()
-
-
-@pytest.fixture
-def dataset(steward):
-    made = makers.dataset(steward, population=makers.population())
-    makers.ready_version(steward, made)
-    return made
-
-
-@pytest.fixture
 def approve(steward, officer, dataset):
     """Take a recipe from request to approval; returns the ordered copy."""
 

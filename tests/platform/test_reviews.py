@@ -21,25 +21,6 @@ pytestmark = pytest.mark.django_db
 WHY = "The measured risk is small enough for this use."
 
 
-@pytest.fixture
-def steward():
-    return makers.steward()
-
-
-@pytest.fixture
-def officer():
-    return makers.officer()
-
-
-@pytest.fixture
-def review(steward):
-    dataset = makers.dataset(steward, population=makers.population())
-    makers.ready_version(steward, dataset)
-    run = runs.request_run(by=steward, dataset=dataset, document=makers.DP_RECIPE)
-    work.execute_run(run.pk)
-    return services.submit(by=steward, run=Run.objects.get(pk=run.pk), context="For the bus planners.")
-
-
 def decide(by: User, review: Review, verdict: str = "approve", code: str = "risk_acceptable", **changes) -> Decision:
     values = {"reason": WHY, "artefact_sha256": review.artefact_sha256, **changes}
     return services.decide(by=by, review=review, verdict=verdict, reason_code=code, **values)

@@ -24,18 +24,6 @@ from tests.platform import makers
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def steward():
-    return makers.steward()
-
-
-@pytest.fixture
-def dataset(steward):
-    made = makers.dataset(steward, population=makers.population())
-    makers.ready_version(steward, made)
-    return made
-
-
 def expire(run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
 
