@@ -26,7 +26,7 @@ from anonymize.risk.rates import Rate, generator, wilson
 from anonymize.risk.secrets import Secret, guesses
 from anonymize.risk.separation import LEAST, PAIRS, Separation
 
-PROGRAMS = 100
+PROGRAMS = 1000
 """Linear programs that one attack may solve."""
 
 

@@ -12,7 +12,8 @@ it, its rows lie in two parts or more of every label that has parts. From these 
 3. What single pairs leave open, a linear program over all pairs of a class may still close (combinatorial refinement,
    Chhillar et al., arXiv 2509.03350): with o = 1 for a part that holds a row of the class, o = 0 otherwise, Σ o ≥ 2 over the
    parts of a label, and Σ (1 - o) ≥ 1 over the reasons of a pair that all speak of this class. A part whose largest o in
-   the relaxation 0 ≤ o ≤ 1 is below 1 is closed. Solved by HiGHS, as many programs as allowed, in an order of their own.
+   the relaxation 0 ≤ o ≤ 1 is below 1 is closed. Solved by HiGHS, class after class until none closes anything, with at most
+   as many programs as allowed.
 
 Nothing here looks at the original: it is what the release tells by itself. The paper's program is about another method, ARX's,
 which publishes whole states one after the other; only what holds for ours is used.
@@ -136,7 +137,14 @@ class Separation:
     # --- linear programs -------------------------------------------------------------------------------------
 
     def solve(self, classes: Iterable[int], programs: int) -> None:
-        """Rule 3 for some classes, in their order, with at most so many programs; then rules 1 and 2 again."""
+        """Rule 3 for some classes, in their order, then rules 1 and 2; again while that closes something and programs are left."""
+        asked, before = list(classes), -1
+        while before != int(self.open.sum()) and self.programs < programs:
+            before = int(self.open.sum())
+            self._solve_once(asked, programs)
+            self.propagate()
+
+    def _solve_once(self, classes: Iterable[int], programs: int) -> None:
         by_class = self._own
         for which in classes:
             reasons = by_class.of(int(which))
@@ -145,7 +153,6 @@ class Separation:
                 closed, taken = program.empty(programs - self.programs)
                 self.open[slots[closed]] = False
                 self.programs += taken
-        self.propagate()
 
     def _program(self, reasons: Integers) -> tuple[Integers, Program]:
         """(slot of the program,) which of all slots it is, and the program of one class."""
