@@ -28,7 +28,7 @@ ALONE = Effort()
 """Of a call of its own, which may take its time."""
 WITHIN = Effort(targets=300, queries=500, model_rows=5_000, pairs=500_000, programs=50)
 """Of every run: intervals of at most ± 6 points instead of ± 3."""
-WITHIN_LARGE = Effort(targets=150, queries=150, model_rows=5_000, pairs=200_000, programs=20)
+WITHIN_LARGE = Effort(targets=150, queries=150, model_rows=5_000, pairs=50_000, programs=20)
 """Of a run on many different rows: ± 8 points."""
 LARGE = 100_000
 """Different rows of the release from which on a run tries less."""

@@ -66,6 +66,7 @@ def measured(world: World, effort: Effort, fraction: float, rng: np.random.Gener
     """Everything that is asked of the coded tables; see docs/reference/report.md."""
     coded = world.coded
     rows, left = coded.people.rows, coded.release_rows
+    method = attacked.on_method(world, effort, rng)
     return {
         "assessment": 1,
         "made": True,
@@ -78,9 +79,9 @@ def measured(world: World, effort: Effort, fraction: float, rng: np.random.Gener
         "sensitive": risks.shared_secrets(world),
         "unicity": attacked.events(world, effort, rng),
         "attacks": attacked.attacks(world, effort, rng),
-        "method": attacked.on_method(world, effort, rng),
+        "method": method,
         "utility": usefulness(world, effort.model_rows, rng),
-        "notes": notes(world, fraction),
+        "notes": notes(world, fraction, method),
     }
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from anonymize.assess.reading import World
 
 
-def notes(world: World, fraction: float) -> list[str]:
+def notes(world: World, fraction: float, method: Mapping[str, Any]) -> list[str]:
+    """``method``: what the attacks on the method found."""
     columns, coded = world.columns, world.coded
     found = ["These are exact figures about the original: for the officer, not for publication."]
     if coded.holdout is None:
@@ -25,6 +29,10 @@ def notes(world: World, fraction: float) -> list[str]:
     if columns.too_many:
         found.append(
             f"With these columns the rows are too many different ones to be attacked together, so they are left out: {', '.join(columns.too_many)}."
+        )
+    if method["refinement"]["bounded"]["pairs"]:
+        found.append(
+            "The attack on the method ended at its limit of work: what it found is a lower bound. An assessment of its own (assess) goes further."
         )
     if world.keyed:
         found.append("The release still holds the person key: every row says whose it is.")

@@ -19,14 +19,14 @@ FRONT = 2_000_000
 
 
 class Tree:
-    """The distinct rows ``codes``: (row, column)."""
+    """The distinct rows ``codes``: (row, column). Columns of few codes are the upper floors: there, few ways part."""
 
     def __init__(self, codes: Integers) -> None:
-        self.columns = codes.shape[1]
+        self.order: list[int] = np.argsort(codes.max(axis=0, initial=0), kind="stable").tolist()
         self.rooms: list[int] = []
         self.branches: list[Integers] = []  # ascending: branch above · room + code
         above = np.zeros(len(codes), dtype=np.int64)
-        for column in codes.T:
+        for column in codes.T[self.order]:
             room = int(column.max(initial=0)) + 1
             above, branches = dense(above * room + column)
             self.rooms.append(room)
@@ -50,25 +50,26 @@ class Tree:
             yield from self._down(agreeing, asked, 0, questions, np.zeros(len(questions), dtype=np.int64))
 
     def _down(
-        self, agreeing: Sequence[Lists], asked: Integers, j: int, question: Integers, at: Integers
+        self, agreeing: Sequence[Lists], asked: Integers, floor: int, question: Integers, at: Integers
     ) -> Iterator[tuple[Integers, Integers]]:
-        """From the branches ``at`` of floor j on; a front that is too wide goes down in two parts."""
-        if j == self.columns:
+        """From the branches ``at`` above a floor on; a front that is too wide goes down in two parts."""
+        if floor == len(self.order):
             yield question, self.row[at] if len(self.row) else at[:0]
             return
+        j = self.order[floor]
         if len(question) > 1 and int(agreeing[j].sizes[asked[question, j]].sum()) > FRONT:
             half = len(question) // 2
-            yield from self._down(agreeing, asked, j, question[:half], at[:half])
-            yield from self._down(agreeing, asked, j, question[half:], at[half:])
+            yield from self._down(agreeing, asked, floor, question[:half], at[:half])
+            yield from self._down(agreeing, asked, floor, question[half:], at[half:])
             return
         owner, code = agreeing[j].joined(asked[question, j])
-        branch, there = self._branch(j, at[owner], code)
+        branch, there = self._branch(floor, at[owner], code)
         if len(there):
-            yield from self._down(agreeing, asked, j + 1, question[owner[there]], branch[there])
+            yield from self._down(agreeing, asked, floor + 1, question[owner[there]], branch[there])
 
-    def _branch(self, j: int, above: Integers, code: Integers) -> tuple[Integers, Integers]:
+    def _branch(self, floor: int, above: Integers, code: Integers) -> tuple[Integers, Integers]:
         """The branch under another with a code, and which of them exist."""
-        branches, room = self.branches[j], self.rooms[j]
+        branches, room = self.branches[floor], self.rooms[floor]
         if not len(branches):
             return above, np.zeros(0, dtype=np.int64)
         key = above * room + code
