@@ -18,10 +18,10 @@ from anonymize import artefact, identifiers, reports
 from anonymize.aggregates.accounting import Loss
 from anonymize.aggregates.stage import release_table
 from anonymize.assess import assess_run
-from anonymize.columns.copies import refuse_copies
 from anonymize.columns.hierarchies import Ladder, build
 from anonymize.columns.keys import FreshKeys, Keys
 from anonymize.columns.profile import personal_columns, profile_table
+from anonymize.copies import refuse_copies
 from anonymize.digest import sha256_of
 from anonymize.errors import AnonymizeError, InputError, PrivacyNotMet, Problem
 from anonymize.microdata.baseline import baseline

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from anonymize import recipe
-from anonymize.columns.copies import refuse_copies
+from anonymize.copies import refuse_copies
 from anonymize.errors import PrivacyNotMet
 from anonymize.tables import DuckEngine, PandasEngine
 
@@ -55,7 +55,7 @@ def test_columns_of_their_own_pass_also_where_they_agree_by_chance(engine):
 
 
 def test_a_column_that_agrees_only_at_first_passes(engine, monkeypatch):
-    monkeypatch.setattr("anonymize.columns.copies.LOOK", 30)
+    monkeypatch.setattr("anonymize.copies.LOOK", 30)
     rows = table()
     rows["ref"] = [pid if i < 30 else f"r{i}" for i, pid in enumerate(rows["pid"])]
     refuse_copies(engine, engine.from_pandas(rows), document(ref="plain"))
