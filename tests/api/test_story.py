@@ -88,7 +88,8 @@ def test_the_main_job_runs_through_the_api_and_no_raw_value_leaves(city, caplog,
     page = ok(officer.get(review), 200).json()
     assert page["may_decide"]
     assert page["sample"]
-    assert {f["code"] for f in page["red_flags"]} == {"microdata"}
+    flags = {flag["code"] for flag in page["red_flags"]}  # what attacks add to them is chance
+    assert "microdata" in flags and "not_assessed" not in flags
     ok(officer.post(f"{review}/opening"), 200)
     verdict = {
         "verdict": "approve", "reason_code": "risk_acceptable", "reason": factories.REASON, "artefact_sha256": page["artefact_sha256"],

@@ -217,7 +217,9 @@ def test_red_flags_name_a_contract_that_forbids_and_microdata_of_the_same_people
         work.execute_run(run.pk)
         reviews.append(services.submit(by=steward, run=Run.objects.get(pk=run.pk)))
     decide(officer, reviews[0])
-    assert [f.code for f in selectors.red_flags(reviews[1])] == ["contract_forbids", "microdata_of_the_same_people", "microdata"]
+    found = [flag.code for flag in selectors.red_flags(reviews[1])]  # what attacks add to them is chance
+    assert found[:3] == ["contract_forbids", "microdata_of_the_same_people", "microdata"]
+    assert "not_assessed" not in found
 
 
 def test_red_flags_name_a_method_that_can_be_refined_and_a_scan_of_people(review):
