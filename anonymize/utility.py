@@ -187,14 +187,24 @@ def model_accuracy(features: Floats, target: Integers, test_features: Floats, te
     a share of each value it may stand for: expected counts, which naive Bayes takes as they are); ``target``: (row,) codes.
     ``accuracy``; ``balanced``: mean over the test's values of their share of right answers, which a model that only knows the
     commonest value cannot win; ``commonest``: what that one would get. Train on the original and on the release, and compare.
+    Multinomial naive Bayes with one row added to every count (Manning et al., "Introduction to Information Retrieval", 2008, ch. 13).
     """
-    from sklearn.naive_bayes import MultinomialNB
-
     if not len(target) or not len(test_target):
         return {"accuracy": 0.0, "balanced": 0.0, "commonest": 0.0}
-    right = MultinomialNB().fit(features, target).predict(test_features) == test_target
+    right = _naive_bayes(features, target, test_features) == test_target
     _, of = np.unique(test_target, return_inverse=True)
     balanced = np.bincount(of, weights=right) / np.bincount(of)
     commonest = test_target == np.bincount(target).argmax()
     figures = {"accuracy": right.mean(), "balanced": balanced.mean(), "commonest": commonest.mean()}
     return {name: round(float(figure), 6) for name, figure in figures.items()}
+
+
+def _naive_bayes(features: Floats, target: Integers, test_features: Floats) -> Integers:
+    """(test row,) the likeliest target: the largest log P(target) + Σ feature · log P(feature | target); the smallest on a tie."""
+    seen, of = np.unique(target, return_inverse=True)
+    member = np.zeros((len(seen), len(target)))
+    member[of, np.arange(len(target))] = 1
+    counts = member @ features + 1  # (target, feature)
+    likely = np.log(counts / counts.sum(axis=1, keepdims=True))
+    best = (np.log(member.mean(axis=1)) + test_features @ likely.T).argmax(axis=1)
+    return np.asarray(seen[best])

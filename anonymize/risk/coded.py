@@ -84,15 +84,6 @@ class CodedColumn:
         np.fmax.at(high, owner, numbers)
         return low, high
 
-    def spread(self, blocks: Integers) -> Floats:
-        """(label, block): each label as equal shares of the leaves it covers; rows sum to 1, or to 0 for an unknown label.
-
-        ``blocks``: (leaf,) numbers from 0, see :func:`blocks`.
-        """
-        shares = np.zeros((self.labels, int(blocks.max(initial=-1)) + 1))
-        rows = np.repeat(np.arange(self.labels), self.sizes)
-        np.add.at(shares, (rows, blocks[self.members]), 1 / np.maximum(self.sizes, 1)[rows])
-        return shares
 
 
 @dataclass(frozen=True)

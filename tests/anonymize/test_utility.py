@@ -149,3 +149,16 @@ def test_a_model_learns_what_is_there_to_learn_and_no_more():
     one_value = utility.model_accuracy(x[:400], np.zeros(400, dtype=int), x[400:], y[400:])
     assert one_value["balanced"] == 0.5
     assert utility.model_accuracy(x[:0], y[:0], x, y)["accuracy"] == 0
+
+
+def test_the_model_is_the_naive_bayes_that_others_use():
+    from sklearn.naive_bayes import MultinomialNB
+
+    rng = np.random.default_rng(4)
+    features, target = rng.dirichlet(np.ones(6), 300), rng.choice([2, 5, 9], 300, p=[0.6, 0.3, 0.1])
+    features[target == 5, 0] += 0.5
+    asked, truth = rng.dirichlet(np.ones(6), 200), rng.choice([2, 5, 9, 11], 200)
+    found = utility.model_accuracy(features, target, asked, truth)
+    theirs = MultinomialNB().fit(features, target).predict(asked) == truth
+    assert found["accuracy"] == pytest.approx(theirs.mean())
+    assert found["balanced"] == pytest.approx(np.mean([theirs[truth == value].mean() for value in np.unique(truth)]), abs=1e-6)
