@@ -19,6 +19,12 @@ from tests.anonymize.frontier.worlds import COLUMNS, document, survey
 KS, LS, METHODS = (2, 6), (1, 2, 5), ("full_domain", "local_recoding")
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch):
+    """What a run measures besides its promise is tested elsewhere, and takes its time."""
+    monkeypatch.setattr(pipeline, "assess_run", lambda *_: {})
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["a row is a person", "people have rows"])
 def weighed(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("frontier")
@@ -59,7 +65,7 @@ def test_every_point_is_what_a_run_of_its_own_gives(weighed):
         assert point["average_risk"] == public["risk_after"]["prosecutor_average"]
         assert point["proven_optimal"] == public["search"]["proven_optimal"]
         assert point["records_at_risk"] == pytest.approx(below(public["risk_after"], 3), abs=1e-8)
-        if l == 1:  # by other code, from the file
+        if l == 1 and k == 2:  # by other code, from the file
             measured = assess(recipe.parse(described), weighed["source"], made.artefact, targets=2, queries=2)["utility"]
             assert point["entropy_loss"] == pytest.approx(measured["entropy_loss"], abs=1e-6)
             distances = [column["distance"] for column in measured["columns"] if column["column"] != "illness"]

@@ -8,11 +8,18 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import pytest
+
 from anonymize.pictures import frontier_chart, standalone
 from anonymize.pictures.frontier import ACCENT, GREY, LINE
 from anonymize.pictures.labels import Label, placed
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return frontier_chart(POINTS)
 
 
 def point(method, k, risk, use, *, efficient=True, met=True, l=None):  # noqa: E741
@@ -29,14 +36,16 @@ def texts(svg):
     return ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter(f"{SVG}text")]
 
 
-def test_every_point_that_can_be_had_is_labelled_and_every_method_named():
-    said = texts(frontier_chart(POINTS))
+def test_every_point_that_can_be_had_is_labelled_and_every_method_named(drawn):
+    said = texts(drawn)
     assert [said.count(label) for label in ("k = 2", "k = 5", "local recoding", "full domain")] == [2, 2, 1, 1]
     assert not [text for text in said if "1000" in text]
 
 
-def test_words_may_be_in_another_language():
-    said = texts(frontier_chart(POINTS, 340, {"risk": "평균 위험", "local_recoding": "지역 재부호화"}))
+def test_words_may_be_in_another_language_and_a_picture_is_as_wide_as_asked():
+    narrow = frontier_chart(POINTS, 340, {"risk": "평균 위험", "local_recoding": "지역 재부호화"})
+    assert ElementTree.fromstring(narrow).get("width") == "340"
+    said = texts(narrow)
     assert {"평균 위험", "지역 재부호화", "full domain"} <= set(said)
 
 
@@ -45,11 +54,10 @@ def test_settings_that_come_to_the_same_share_a_label():
     assert "k = 5, 10, l = 1–3" in texts(frontier_chart(alike))
 
 
-def test_only_the_three_colours_that_a_page_can_turn_dark_are_used():
-    svg = frontier_chart(POINTS)
-    assert set(re.findall(r"#[0-9a-fA-F]{3,8}\b", svg)) == {ACCENT, GREY, LINE}
-    assert "<style" not in svg
-    alone = standalone(svg)
+def test_only_the_three_colours_that_a_page_can_turn_dark_are_used(drawn):
+    assert set(re.findall(r"#[0-9a-fA-F]{3,8}\b", drawn)) == {ACCENT, GREY, LINE}
+    assert "<style" not in drawn
+    alone = standalone(drawn)
     assert "prefers-color-scheme:dark" in alone
     assert ElementTree.fromstring(alone).tag == f"{SVG}svg"
 
@@ -57,11 +65,6 @@ def test_only_the_three_colours_that_a_page_can_turn_dark_are_used():
 def test_nothing_to_draw_is_no_picture():
     assert frontier_chart([POINTS[-1]]) == ""
     assert frontier_chart([]) == ""
-
-
-def test_a_picture_is_as_wide_as_asked():
-    for width in (340, 700):
-        assert ElementTree.fromstring(frontier_chart(POINTS, width)).get("width") == str(width)
 
 
 def test_labels_do_not_lie_on_each_other_and_one_without_room_is_left_out():
@@ -77,8 +80,8 @@ def test_labels_do_not_lie_on_each_other_and_one_without_room_is_left_out():
 
 
 def test_a_process_of_its_own_draws_from_json_to_json():
-    asked = json.dumps({"points": POINTS[:1], "widths": {"wide": 640, "narrow": 340}, "words": {"risk": "위험"}})
+    asked = json.dumps({"points": POINTS[:1], "widths": {"narrow": 340}, "words": {"risk": "위험"}})
     done = subprocess.run([sys.executable, "-m", "anonymize.pictures"], input=asked, capture_output=True, text=True, check=True)
     drawn = json.loads(done.stdout)
-    assert set(drawn) == {"wide", "narrow"}
+    assert set(drawn) == {"narrow"}
     assert "위험" in texts(drawn["narrow"])
