@@ -21,8 +21,9 @@ PROMISED = {
         "population_delta_never_overdrawn",
     },
     "ledger_spending": {"spending_once_per_subject", "spending_epsilon_positive", "spending_delta_not_negative"},
+    "ledger_reckoning": {"reckoning_once_per_spending"},
 }
-APPEND_ONLY = ("audit_trailentry", "ledger_spending")
+APPEND_ONLY = ("audit_trailentry", "ledger_spending", "ledger_reckoning")
 GROUND = [model for label in ("audit", "people", "ledger") for model in apps.get_app_config(label).get_models()]
 
 

@@ -150,7 +150,7 @@ def test_the_neighbourhoods_of_seoul_lie_in_its_districts(shared_data: Path, tmp
     offered = hierarchy_places.ladders("dong_2021.geojson", features)
     assert ("adm_cd2", ("sgg",)) in [(one.code, one.parents) for one in offered]
     codes = [has["adm_cd2"] for has in features]
-    people = pa.table({"who": range(850), "dong": codes * 2, "pay": range(850)})
+    people = pa.table({"who": range(850), "dong": codes * 2, "pay": range(849, -1, -1)})
     pq.write_table(people, tmp_path / "typed.parquet")
     ladder = {"places": {"file": "dong_2021.geojson", "code": "adm_cd2", "parents": ["sgg", "sido"]}}
     document = {
