@@ -241,7 +241,7 @@ DOCUMENT: dict[str, Any] = {
     "columns": {"who": {"role": "person_key"}, "job": {"role": "quasi_identifier"}, "pay": {"role": "sensitive"}},
     "stages": [{"stage": "k_anonymity", "k": 3}],
 }  # fmt: skip
-JOBS = pa.table({"who": range(40), "job": ["clerk"] * 20 + ["cook"] * 16 + ["poet", "poet", "diver", "spy"], "pay": range(40)})
+JOBS = pa.table({"who": range(40), "job": ["clerk"] * 20 + ["cook"] * 16 + ["poet", "poet", "diver", "spy"], "pay": [7 * i % 40 for i in range(40)]})
 
 
 def run(folder: Path, document: dict[str, Any], table: pa.Table = JOBS) -> pipeline.RunResult:
