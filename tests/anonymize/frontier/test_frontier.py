@@ -114,7 +114,7 @@ def test_equal_points_are_both_efficient_and_a_refused_one_beats_nobody():
     def point(risk, use, met=True):
         return {"average_risk": risk, "granularity": use, "met": met}
 
-    points = [point(0.2, 0.9), point(0.2, 0.9), point(0.2, 0.8), point(0.1, 0.8), point(0.3, 0.9), point(None, None, met=False)]
+    points = [point(0.2, 0.9), point(0.2, 0.9), point(0.2, 0.85), point(0.1, 0.8), point(0.3, 0.9), point(None, None, met=False)]
     assert efficient(points) == [True, True, False, True, False, False]
 
 
