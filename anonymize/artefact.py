@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from anonymize.shuffling import shuffled
+from anonymize.shuffling import by_value, shuffled
 from anonymize.tables.base import Frame, TableEngine
 
 ROWS_PER_GROUP = 10_000  # a page of records decodes one row group; small groups make pages quick
@@ -27,19 +27,21 @@ def write_table(table: pd.DataFrame, path: Path) -> int:
 
 def write_rows(
     engine: TableEngine, frame: Frame, columns: list[str], path: Path, *, scratch: Path, expected_rows: int,
-    persons: Path | None = None, person_key: str | None = None, replace: Mapping[str, Callable[[pa.Array], pa.Array]] | None = None,
+    looked_up: tuple[str, pa.Table] | None = None, persons: Path | None = None, person_key: str | None = None, replace: Mapping[str, Callable[[pa.Array], pa.Array]] | None = None,
 ) -> int:  # fmt: skip
     """Write microdata in a secret random order, and beside it the person of each row for the re-check.
 
     The order of rows and of files is a quasi-identifier that nobody marks (TRAPS.md 35), so it is drawn afresh from
     the operating system. ``persons`` gets one column in the same row order; it must stay in the scratch folder.
-    ``expected_rows``: about how many there are. ``replace``: column → what makes the texts that stand in the place of its
-    values. Returns the number of rows.
+    ``expected_rows``: about how many there are. ``looked_up``: a column of numbers, and the table whose columns stand in
+    the row of that number. ``replace``: column → what makes the texts that stand in the place of its values. Returns the
+    number of rows.
     """
     instead = replace or {}
-    wanted = frame.select(*columns, *([person_key] if persons is not None and person_key is not None else []))
+    found = _Columns(columns, instead, looked_up)
+    wanted = frame.select(*found.own, *([person_key] if persons is not None and person_key is not None else []))
     schema = engine.schema(wanted)
-    texts = [name for name in columns if name not in instead and pa.types.is_string(schema.field(name).type)]
+    texts = [name for name in found.own if name not in instead and pa.types.is_string(schema.field(name).type)]
     rows = 0
     with ExitStack() as stack:
         sink: pq.ParquetWriter | None = None
@@ -47,28 +49,54 @@ def write_rows(
         if persons is not None and person_key is not None:
             beside = stack.enter_context(pq.ParquetWriter(persons, pa.schema([schema.field(person_key)])))
         for table in shuffled(engine.batches(wanted, _BATCH), expected_rows, scratch, texts):
-            public = _public(table.select(columns), instead, None if sink is None else sink.schema)
+            public = found.public(table, None if sink is None else sink.schema)
             if sink is None:
-                sink = stack.enter_context(pq.ParquetWriter(path, public.schema, compression="zstd", store_schema=False))
+                sink = stack.enter_context(_writer(path, public.schema))
             sink.write_table(public, row_group_size=ROWS_PER_GROUP)
             if beside is not None:
                 beside.write_table(table.select([person_key]))
             rows += table.num_rows
         if sink is None:  # a table without rows is one too
-            public = schema.empty_table().select(columns).replace_schema_metadata(None)
-            pq.write_table(public, path, store_schema=False)
+            stack.enter_context(_writer(path, found.public(schema.empty_table(), None).schema))
     return rows
 
 
-def _public(table: pa.Table, instead: Mapping[str, Callable[[pa.Array], pa.Array]], like: pa.Schema | None) -> pa.Table:
-    """The columns as they are written. ``like``: the schema of the rows before; few distinct texts stay a dictionary."""
-    arrays = []
-    for name in table.column_names:
-        column = table.column(name).combine_chunks()
-        if name in instead:
-            column = instead[name](column).cast(pa.string())
-        elif pa.types.is_dictionary(column.type):
-            few = len(column.dictionary) <= _FEW if like is None else pa.types.is_dictionary(like.field(name).type)
-            column = column if few else column.dictionary_decode()
-        arrays.append(column)
-    return pa.table(arrays, names=table.column_names)
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    # rows in a random order: no smallest or largest value of a row group would help to skip it
+    return pq.ParquetWriter(path, schema, compression="zstd", store_schema=False, write_statistics=False)
+
+
+class _Columns:
+    """Which columns are written, and where each comes from."""
+
+    def __init__(
+        self, columns: list[str], instead: Mapping[str, Callable[[pa.Array], pa.Array]], looked_up: tuple[str, pa.Table] | None
+    ) -> None:
+        self.columns, self.instead = columns, instead
+        self.number, called = looked_up or ("", pa.table({}))
+        self.called = pa.table({name: _as_written(called.column(name).combine_chunks()) for name in called.column_names})
+        self.own = [name for name in columns if name not in called.column_names] + ([self.number] if looked_up else [])
+
+    def public(self, table: pa.Table, like: pa.Schema | None) -> pa.Table:
+        """The rows as they are written. ``like``: the schema of those before; few distinct texts stay a dictionary."""
+        called = self.called.take(table.column(self.number).combine_chunks()) if self.called.num_columns else self.called
+        arrays = []
+        for name in self.columns:
+            column = (called if name in called.column_names else table).column(name)
+            if name in self.instead:
+                column = self.instead[name](column.combine_chunks()).cast(pa.string())
+            elif like is not None and not pa.types.is_dictionary(like.field(name).type):
+                column = column.cast(like.field(name).type)
+            elif like is None and name not in called.column_names:
+                column = _as_written(column.combine_chunks())
+            arrays.append(column)
+        return pa.table(arrays, names=self.columns)
+
+
+def _as_written(column: pa.Array) -> pa.Array:
+    """Text of few distinct values as a dictionary, everything else plain."""
+    if pa.types.is_string(column.type):
+        column = by_value(column.dictionary_encode())
+    if pa.types.is_dictionary(column.type) and len(column.dictionary) > _FEW:
+        return column.dictionary_decode()
+    return column

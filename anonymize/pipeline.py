@@ -166,12 +166,12 @@ def _microdata(job: _Job, prepared: Prepared, stage: KAnonymity) -> _Made:
     )
     names = [name for name in prepared.schema.names if name != recipe.person_key]
     others = [name for name in names if name not in quasi and name not in named.replace]
-    events = {} if recipe.person_key is None else linking(job.engine, prepared.frame, recoded.frame, recipe.person_key, others)
+    events = {} if recipe.person_key is None else linking(job.engine, prepared.frame, recoded.rows, recipe.person_key, others)
     persons = job.scratch / "persons.parquet" if recipe.person_key is not None else None
     job.progress("writing", 0.82)
     rows = artefact.write_rows(
-        job.engine, recoded.frame, names, job.target, scratch=job.scratch, expected_rows=prepared.counts["rows_used"],
-        persons=persons, person_key=recipe.person_key, replace=named.replace,
+        job.engine, recoded.rows, names, job.target, scratch=job.scratch, expected_rows=prepared.counts["rows_used"],
+        looked_up=(recoded.number, recoded.called), persons=persons, person_key=recipe.person_key, replace=named.replace,
     )  # fmt: skip
     job.progress("counting again", 0.9)
     checked = recheck(job.target, persons, quasi_identifiers=list(quasi), k=stage.k)

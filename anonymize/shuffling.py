@@ -91,18 +91,28 @@ def _coded(batch: pa.RecordBatch, as_codes: Sequence[str]) -> pa.RecordBatch:
 
 def _in_secret_order(table: pa.Table) -> pa.Table:
     table = table.unify_dictionaries().combine_chunks()
-    order = pa.array(np.argsort(_secret(table.num_rows)))
-    return pa.table([_taken(column.combine_chunks(), order) for column in table.columns], names=table.column_names)
+    order = pa.array(_secret_order(table.num_rows))
+    return pa.table([by_value(column.combine_chunks()).take(order) for column in table.columns], names=table.column_names)
 
 
-def _taken(column: pa.Array, order: pa.Array) -> pa.Array:
+def by_value(column: pa.Array) -> pa.Array:
+    """The same column; a dictionary lists its values in their own order and not as they were met, which would tell
+    something of the old order of the rows."""
     if not pa.types.is_dictionary(column.type):
-        return column.take(order)
-    # a dictionary lists its values as they were met, which would tell something of the old order
-    by_value = pc.sort_indices(column.dictionary)
-    place = np.empty(len(by_value), dtype=np.int32)
-    place[by_value.to_numpy()] = np.arange(len(by_value), dtype=np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(place).take(column.indices.take(order)), column.dictionary.take(by_value))
+        return column
+    order = pc.sort_indices(column.dictionary)
+    place = np.empty(len(order), dtype=np.int32)
+    place[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(place).take(column.indices), column.dictionary.take(order))
+
+
+def _secret_order(count: int) -> Integers:
+    """0 … count - 1 in the order of 64 secret bits each, sorted by 16 at a time, which takes half the time of a whole."""
+    bits = _secret(count).view(np.uint16).reshape(count, 4)
+    order = np.argsort(bits[:, 0], kind="stable")
+    for i in range(1, 4):
+        order = order[np.argsort(bits[:, i][order], kind="stable")]
+    return order
 
 
 def _secret(count: int) -> Integers:

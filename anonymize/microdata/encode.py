@@ -1,4 +1,4 @@
-"""Values of quasi-identifiers as codes, in the table engine, and labels back into rows.
+"""Values of quasi-identifiers as codes: read with their combinations in one pass, and given to rows in the table engine.
 
 A small dictionary a column joins values with whole-number codes; joins on values never meet a null (null has a code
 of its own), and class keys are whole numbers, so that null cannot act as a wildcard.
@@ -6,7 +6,7 @@ of its own), and class keys are whole numbers, so that null cannot act as a wild
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,24 +18,11 @@ import pyarrow as pa
 
 from anonymize.columns import hierarchies
 from anonymize.columns.hierarchies import Ladder
-from anonymize.columns.hierarchy_values import TOP
-from anonymize.microdata.lattice import CodedLadder, Integers, Node, code
+from anonymize.microdata.lattice import CodedLadder, Integers, code
 from anonymize.recipe import DRAWN_FROM_DATA, Hierarchy
 from anonymize.tables.base import Frame, TableEngine, distinct
 
-
-@dataclass(frozen=True)
-class Dictionary:
-    """One quasi-identifier: its distinct values, null last, where there is one; the place of a value is its code.
-
-    ``known``: the values but null as the table engine has them, in their own type.
-    """
-
-    column: str
-    values: list[Any]
-    known: pd.Series[Any]
-    ladder: Ladder
-    coded: CodedLadder
+_BATCH = 250_000
 
 
 class Names:
@@ -57,135 +44,112 @@ def one_zero(frame: Frame, columns: Sequence[str]) -> Frame:
     return frame.with_columns(*(nw.col(column) + 0.0 for column in floats)) if floats else frame
 
 
+# --- what is there ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Values:
+    """The distinct values of a column, null last, where there is one; the place of a value is its code.
+
+    ``known``: all but null, in the column's own type, in the order of their texts: the same input gives the same codes,
+    whatever order an engine lists values in.
+    """
+
+    column: str
+    known: pa.Array
+    has_null: bool
+
+    @property
+    def listed(self) -> list[Any]:
+        return [*self.known.to_pylist(), *([None] if self.has_null else [])]
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """The distinct combinations of some columns. ``codes``: (combination, column); ``rows``: (combination,)."""
+
+    values: tuple[Values, ...]
+    codes: Integers
+    rows: Integers
+
+
+def leaves(engine: TableEngine, frame: Frame, columns: Sequence[str], names: Names) -> Leaves:
+    """Read the combinations of ``columns`` in one pass over the rows; their values come as codes, a batch at a time."""
+    rows = names.of("rows")
+    grouped = frame.group_by(*columns).agg(nw.len().alias(rows))
+    nothing = pa.table({field.name: pa.array([], field.type) for field in engine.schema(grouped)})
+    parts = [_coded(nothing, columns), *(_coded(pa.table(batch), columns) for batch in engine.batches(grouped, _BATCH))]
+    table = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+    values, codes = zip(*(_in_order(column, table.column(column).combine_chunks()) for column in columns), strict=True)
+    return Leaves(values, np.stack(codes).T, table.column(rows).to_numpy().astype(np.int64))
+
+
+def _coded(part: pa.Table, columns: Sequence[str]) -> pa.Table:
+    return pa.table({name: c.dictionary_encode() if name in columns else c for name, c in zip(part.column_names, part.columns, strict=True)})
+
+
+def _in_order(column: str, found: pa.DictionaryArray) -> tuple[Values, Integers]:
+    """The values of a column, and the code of each entry."""
+    listed = found.dictionary.to_pylist()
+    order = sorted(range(len(listed)), key=lambda i: hierarchies.as_text(listed[i]))
+    place = np.empty(len(listed) + 1, dtype=np.int32)
+    place[[*order, len(listed)]] = np.arange(len(listed) + 1)  # null comes after all
+    codes = place[found.indices.fill_null(len(listed)).to_numpy(zero_copy_only=False)]
+    return Values(column, found.dictionary.take(pa.array(order, pa.int64())), found.null_count > 0), codes
+
+
+# --- with a ladder ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """One column: its values and their ladder."""
+
+    found: Values
+    values: list[Any]
+    ladder: Ladder
+    coded: CodedLadder
+
+    @property
+    def column(self) -> str:
+        return self.found.column
+
+
 def dictionary(
     engine: TableEngine,
     frame: Frame,
-    column: str,
+    found: Values,
     hierarchy: Hierarchy | None,
     folder: Path | None,
     names: Names,
     person_key: str | None = None,
 ) -> Dictionary:
-    """Read the distinct values of a column and build its ladder. Codes follow the values' order, not the engine's.
+    """Build the ladder of a column's values.
 
     A ladder that is drawn from the data is told how many distinct persons have each value, rows where there is no key.
     """
+    values = found.listed
+    held = _held(engine, frame, found, person_key, names) if isinstance(hierarchy, DRAWN_FROM_DATA) else None
+    ladder = hierarchies.build(found.column, hierarchy, values, folder, held)
+    return Dictionary(found, values, ladder, code(ladder, values))
+
+
+def _held(engine: TableEngine, frame: Frame, found: Values, person_key: str | None, names: Names) -> list[int]:
+    """Distinct persons of every value (rows without a key); of null none."""
     value, persons = names.of("value"), names.of("persons")
-    drawn = isinstance(hierarchy, DRAWN_FROM_DATA)
-    rows = engine.collect(_counted(frame, column, person_key if drawn else None, value, persons))
-    found = list(pa.array(rows[value]).to_pylist())
-    # an engine may list distinct values in any order; sorted, the same input gives the same codes
-    order = sorted((i for i, entry in enumerate(found) if entry is not None), key=lambda i: hierarchies.as_text(found[i]))
-    null = [None] if len(order) < len(found) else []
-    values = [found[i] for i in order] + null
-    held = [int(count) for count in rows[persons].iloc[order]] + [0] * len(null) if drawn else None
-    ladder = hierarchies.build(column, hierarchy, values, folder, held)
-    return Dictionary(column, values, rows[value].iloc[order].reset_index(drop=True), ladder, code(ladder, values))
-
-
-def _counted(frame: Frame, column: str, person_key: str | None, value: str, persons: str) -> Frame:
-    """Every value with its distinct persons (rows without a key)."""
-    held = frame if person_key is None else distinct(frame.select(column, person_key))
-    return held.select(nw.col(column).alias(value)).group_by(value).agg(nw.len().alias(persons))
+    held = frame if person_key is None else distinct(frame.select(found.column, person_key))
+    counted = engine.collect(held.select(nw.col(found.column).alias(value)).group_by(value).agg(nw.len().alias(persons)))
+    known = dict(zip(pa.array(counted[value]).to_pylist(), counted[persons].to_list(), strict=True))
+    return [0 if entry is None else int(known[entry]) for entry in found.listed]
 
 
 def with_codes(engine: TableEngine, frame: Frame, dictionaries: Sequence[Dictionary], names: Names) -> Frame:
-    """Add one column of leaf codes a quasi-identifier: ``names.of("code", i)``."""
+    """Add one column of leaf codes a dictionary: ``names.of("code", i)``."""
     for i, entry in enumerate(dictionaries):
-        frame = _look_up(engine, frame, entry, names, whole={names.of("code", i): list(range(len(entry.values)))})
+        value, number, found = names.of("value"), names.of("code", i), entry.found
+        codes = pd.Series(np.arange(len(found.known)), dtype="int64[pyarrow]")
+        known = pd.Series(pd.arrays.ArrowExtensionArray(found.known))
+        frame = frame.join(engine.from_pandas(pd.DataFrame({value: known, number: codes})), left_on=entry.column, right_on=value, how="left")
+        if found.has_null:
+            frame = frame.with_columns(nw.col(number).fill_null(len(found.known)))
     return frame
-
-
-def with_labels(
-    engine: TableEngine, frame: Frame, dictionaries: Sequence[Dictionary], node: Node, names: Names
-) -> Frame:
-    """Add ``names.of("group", i)`` and ``names.of("label", i)`` a quasi-identifier: label code and label at ``node``.
-
-    At level 0 the label is the value itself, in its own type; above it is text.
-    """
-    for i, (entry, level) in enumerate(zip(dictionaries, node, strict=True)):
-        group, label = names.of("group", i), names.of("label", i)
-        if level == entry.ladder.top:
-            frame = frame.with_columns(nw.lit(0).cast(nw.Int64()).alias(group), nw.lit(TOP).alias(label))
-            continue
-        groups = {group: [int(number) for number in entry.coded.groups[level]]}
-        if level > 0:
-            texts = {label: entry.ladder.labels(level, entry.values)}
-            frame = _look_up(engine, frame, entry, names, whole=groups, text=texts)
-        else:
-            frame = _look_up(engine, frame, entry, names, whole=groups)
-            frame = frame.with_columns(nw.col(entry.column).alias(label))
-    return frame
-
-
-def with_recoding(
-    engine: TableEngine, coded: Frame, dictionaries: Sequence[Dictionary], codes: Integers, levels: Integers, names: Names
-) -> Frame:
-    """Add ``names.of("label", i)`` a quasi-identifier to a frame with codes: its label at the combination's own level.
-
-    ``codes`` and ``levels``: (combination, column). A column at level 0 everywhere keeps its type and values, any other
-    becomes text.
-    """
-    columns: dict[str, pd.Series[Any]] = {}
-    place = _place(dictionaries, names)
-    for i in range(len(dictionaries)) if place is None else ():
-        columns[names.of("code", i)] = pd.Series(codes[:, i].astype("int64"), dtype="int64[pyarrow]")
-    if place is not None:
-        coded = coded.with_columns(place.alias(names.of("place")))
-        columns[names.of("place")] = pd.Series(_places(dictionaries, codes), dtype="int64[pyarrow]")
-    on = list(columns)
-    for i, entry in enumerate(dictionaries):
-        if levels[:, i].any():
-            columns[names.of("label", i)] = _texts(entry, codes[:, i], levels[:, i])
-    recoded = coded.join(engine.from_pandas(pd.DataFrame(columns)), on=on, how="inner") if len(columns) > len(on) else coded
-    kept = [i for i in range(len(dictionaries)) if not levels[:, i].any()]
-    return recoded.with_columns(*(nw.col(dictionaries[i].column).alias(names.of("label", i)) for i in kept)) if kept else recoded
-
-
-def _place(dictionaries: Sequence[Dictionary], names: Names) -> nw.Expr | None:
-    """One whole number for a combination of codes; ``None`` where there are more than 64 bits can tell apart."""
-    room, place = 1, nw.lit(0).cast(nw.Int64())
-    for i, entry in enumerate(dictionaries):
-        size = max(len(entry.values), 1)
-        room, place = room * size, place * size + nw.col(names.of("code", i))
-    return place if room < 1 << 62 else None
-
-
-def _places(dictionaries: Sequence[Dictionary], codes: Integers) -> Integers:
-    place: Integers = np.zeros(len(codes), dtype=np.int64)
-    for i, entry in enumerate(dictionaries):
-        place = place * max(len(entry.values), 1) + codes[:, i]
-    return place
-
-
-def _texts(entry: Dictionary, codes: Integers, levels: Integers) -> pd.Series[Any]:
-    """The label of each combination in one column."""
-    texts = [label for level in range(entry.ladder.levels) for label in entry.ladder.labels(level, entry.values)]
-    every = pa.array(texts, pa.string())
-    found = every.take(pa.array(levels.astype(np.int64) * len(entry.values) + codes))
-    return pd.Series(pd.arrays.ArrowExtensionArray(found))
-
-
-def _look_up(
-    engine: TableEngine,
-    frame: Frame,
-    entry: Dictionary,
-    names: Names,
-    *,
-    whole: Mapping[str, list[int]],
-    text: Mapping[str, list[str | None]] | None = None,
-) -> Frame:
-    """Look up columns by value, one entry a code. A null value gets the last whole number, and null for a text."""
-    value, known = names.of("value"), len(entry.known)
-    columns = {value: entry.known}
-    columns |= {name: _series(column[:known], "int64[pyarrow]") for name, column in whole.items()}
-    columns |= {name: _series(column[:known], "string[pyarrow]") for name, column in (text or {}).items()}
-    keys = engine.from_pandas(pd.DataFrame(columns))
-    joined = frame.join(keys, left_on=entry.column, right_on=value, how="left")
-    if len(entry.values) == known:
-        return joined
-    return joined.with_columns(*(nw.col(name).fill_null(column[-1]) for name, column in whole.items()))
-
-
-def _series(column: Sequence[Any], kind: str) -> pd.Series[Any]:
-    return pd.Series(list(column), dtype=kind)

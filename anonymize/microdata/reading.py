@@ -14,8 +14,8 @@ import narwhals as nw
 
 from anonymize.errors import InputError, PrivacyNotMet, RecipeError
 from anonymize.microdata import encode, models, sensitive
-from anonymize.microdata.classes import Combinations, combinations
-from anonymize.microdata.encode import Dictionary, Names
+from anonymize.microdata.classes import Combinations, combinations, of_single_rows
+from anonymize.microdata.encode import Dictionary, Leaves, Names, Values
 from anonymize.microdata.histograms import Sensitive
 from anonymize.microdata.judge import Judge, Rules
 from anonymize.microdata.lattice import CodedLadder
@@ -68,6 +68,8 @@ class Reading:
         self.quasi, self.judged = dict(quasi_identifiers), dict(judged)
         self.names = Names(frame.collect_schema().names())
         self.frame = encode.one_zero(frame, [*quasi_identifiers, *judged])
+        self._leaves: Leaves | None = None
+        self._values: dict[str, Values] = {}
         self._dictionaries: dict[tuple[str, str], Dictionary] = {}
         self._counted: tuple[Frame, Combinations] | None = None
         self._sensitive: dict[str, Sensitive] = {}
@@ -97,17 +99,31 @@ class Reading:
     def _dictionary(self, column: str, hierarchy: Hierarchy | None) -> Dictionary:
         key = (column, "" if hierarchy is None else hierarchy.model_dump_json())
         if key not in self._dictionaries:
-            found = encode.dictionary(self.engine, self.frame, column, hierarchy, self.folder, self.names, self.person_key)
+            values = self._value(column)
+            found = encode.dictionary(self.engine, self.frame, values, hierarchy, self.folder, self.names, self.person_key)
             self._dictionaries[key] = found
         return self._dictionaries[key]
+
+    def _value(self, column: str) -> Values:
+        """The values of the quasi-identifiers come with their combinations, those of a sensitive column alone."""
+        if column not in self._values:
+            found = encode.leaves(self.engine, self.frame, list(self.quasi) if column in self.quasi else [column], self.names)
+            self._values |= {values.column: values for values in found.values}
+            self._leaves = found if column in self.quasi else self._leaves
+        return self._values[column]
 
     def _count(self, entries: Sequence[Dictionary]) -> tuple[Frame, Combinations]:
         if self._counted is None:
             coded = encode.with_codes(self.engine, self.frame, entries, self.names)
             if self.judged:
                 coded = self.engine.persist(coded)  # read again for every sensitive column
-            self._counted = coded, combinations(self.engine, coded, list(self.quasi), self.person_key, self.names)
+            self._counted = coded, self._combinations(coded)
         return self._counted
+
+    def _combinations(self, coded: Frame) -> Combinations:
+        if self.person_key is None and self._leaves is not None:
+            return of_single_rows(list(self.quasi), self._leaves.codes, self._leaves.rows)
+        return combinations(self.engine, coded, list(self.quasi), self.person_key, self.names)
 
     def _rules(
         self, coded: Frame, table: Combinations, asked: Sequence[SensitiveModel], secrets: Mapping[str, Dictionary]

@@ -14,15 +14,15 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from anonymize import utility
 from anonymize.errors import PrivacyNotMet, RecipeError
-from anonymize.microdata import encode
-from anonymize.microdata.classes import Combinations, Grouping
+from anonymize.microdata.classes import Combinations
 from anonymize.microdata.decision import Decision, decide
-from anonymize.microdata.encode import Dictionary, Names
-from anonymize.microdata.lattice import Booleans, Integers, Node
+from anonymize.microdata.encode import Dictionary
+from anonymize.microdata.labels import labels, numbers, with_labels, with_numbers
+from anonymize.microdata.lattice import Integers
 from anonymize.microdata.microaggregation import microaggregate
 from anonymize.microdata.reading import Reading, Work
 from anonymize.progress import Progress, between, silent
@@ -48,13 +48,25 @@ class Microdata:
 
 @dataclass(frozen=True)
 class Recoded:
-    """Rows as they would go out, their classes not counted again yet; person key and columns as in :class:`Microdata`."""
+    """Rows as they would go out, their classes not counted again yet.
 
-    frame: Frame
+    ``rows``: those that stay, with the number of their class as ``number`` beside their other columns; ``called``: what each
+    class is called, (class, quasi-identifier).
+    """
+
+    rows: Frame
+    number: str
+    called: pa.Table
     source: Frame
     work: Work
     decision: Decision
     averaged: list[dict[str, Any]]
+
+    @property
+    def frame(self) -> Frame:
+        """The rows with their labels in place of values; person key and columns as in :class:`Microdata`."""
+        order = self.work.frame.collect_schema().names()
+        return with_labels(self.work.engine, self.rows, self.called, order, self.work.names)
 
     def counted(self, persons: Integers, rows: Integers) -> Microdata:
         """With distinct persons and rows of every class, counted in what goes out: in the written file, or in ``frame``.
@@ -124,9 +136,10 @@ def recode(
     work = reading.work(stage, progress)
     decision = decide(work, between(progress, 0.4, 0.7))
     progress("applying the result", 0.7)
-    released = _recoded(work, decision) if decision.node is None else _apply(work, decision.node, ~decision.kept)
-    averaged = microaggregate(engine, released, stage.microaggregate if late else (), person_key)
-    return Recoded(averaged.frame, source.frame, work, decision, source.report + averaged.report)
+    number, member = numbers(decision.classes.of[: len(work.table)], decision.kept)
+    averaged = microaggregate(engine, _apply(work, number), stage.microaggregate if late else (), person_key)
+    called = labels(work.dictionaries, work.table.codes[member], decision.levels[member])
+    return Recoded(averaged.frame, work.names.of("class"), called, source.frame, work, decision, source.report + averaged.report)
 
 
 def _check_averaged(stage: KAnonymity, taken: Sequence[str | None]) -> None:
@@ -135,35 +148,12 @@ def _check_averaged(stage: KAnonymity, taken: Sequence[str | None]) -> None:
             raise RecipeError(f"column {averaged.column!r} is quasi-identifier or person key: it cannot be micro-aggregated as well")
 
 
-def _recoded(work: Work, decision: Decision) -> Frame:
-    """Labels in place of values, each combination at levels of its own."""
-    order = work.coded.collect_schema().names()
-    labelled = encode.with_recoding(work.engine, work.coded, work.dictionaries, work.table.codes, decision.levels, work.names)
-    return _selected(work, labelled, [name for name in order if not name.startswith(work.names.prefix)])
-
-
-def _apply(work: Work, node: Node, gone: Booleans) -> Frame:
-    """Labels in place of values; the rows of classes that do not hold left out. Columns in their old order."""
-    order = work.frame.collect_schema().names()
-    labelled = encode.with_labels(work.engine, work.frame, work.dictionaries, node, work.names)
-    small = _small_classes(Grouping(work.table, work.ladders), node, gone, work.names)
-    if len(small):
-        labelled = labelled.join(work.engine.from_pandas(small), on=list(small.columns), how="anti")
-    return _selected(work, labelled, order)
-
-
-def _selected(work: Work, labelled: Frame, order: Sequence[str]) -> Frame:
-    label_of = {entry.column: work.names.of("label", i) for i, entry in enumerate(work.dictionaries)}
-    return labelled.select(*(nw.col(label_of.get(column, column)).alias(column) for column in order))
-
-
-def _small_classes(grouping: Grouping, node: Node, gone: Booleans, names: Names) -> pd.DataFrame:
-    """Label codes of the classes to leave out: (class, quasi-identifier). ``gone``: (combination,)."""
-    codes = {
-        names.of("group", column): grouping.labels(column, level)[gone].astype(np.int64)
-        for column, level in enumerate(node)
-    }
-    return pd.DataFrame(codes).drop_duplicates(ignore_index=True)
+def _apply(work: Work, number: Integers) -> Frame:
+    """The rows whose class stays, with its number. ``number``: (combination,), -1 where it goes."""
+    names = work.names
+    others = [name for name in work.frame.collect_schema().names() if name not in work.columns]
+    rows = with_numbers(work.engine, work.coded, work.dictionaries, work.table.codes, number, names)
+    return rows.select(*others, names.of("class"))
 
 
 def _count_again(work: Work, released: Frame) -> tuple[Integers, Integers]:

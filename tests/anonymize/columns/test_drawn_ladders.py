@@ -229,7 +229,8 @@ def test_ladders_are_drawn_from_persons_and_not_from_their_rows(
     frame = engine.from_pandas(EVENTS.to_pandas(types_mapper=pd.ArrowDtype))
     names = encode.Names(EVENTS.column_names)
     for key, expected in (("who", by_person), (None, by_row or by_person)):
-        found = encode.dictionary(engine, frame, column, hierarchy, None, names, key)
+        (values,) = encode.leaves(engine, frame, [column], names).values
+        found = encode.dictionary(engine, frame, values, hierarchy, None, names, key)
         level = min(1, found.ladder.top - 1)
         assert sorted(found.ladder.labels(level, sorted(found.values)), key=str) == sorted(expected, key=str)
 
