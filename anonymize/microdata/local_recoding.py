@@ -73,7 +73,10 @@ class _Column:
         for level in range(self.top):
             self.child[level] = _numbered(self.labels[level + 1], self.labels[level])
         self.fan = int(self.child.max(initial=0)) + 1
-        self.saving = np.diff(self.penalty, axis=0)  # (level, leaf): of stepping from level + 1 down to level
+        # (level, label above, child): what stepping down to it saves; the same for all leaves of a label
+        self.saving = np.zeros((self.top, int(self.labels.max(initial=0)) + 1, self.fan))
+        for level in range(self.top):
+            self.saving[level, self.labels[level + 1], self.child[level]] = self.penalty[level + 1] - self.penalty[level]
 
 
 def _numbered(above: Integers, labels: Integers) -> Integers:
@@ -109,11 +112,12 @@ class _Refinement:
         self.final = judge.absorbing and not self.padded
         order = _canonical(self.table.codes, [ladder.sizes[0] for ladder in grouping.ladders])
         self.members: Integers = order
-        self.codes = [self.table.codes[order, c].astype(np.int32) for c in range(len(self.columns))]
+        self.codes = [_short(self.table.codes[:, c], ladder.sizes[0])[order] for c, ladder in enumerate(grouping.ladders)]
         self.rows = self.table.rows[order].astype(np.float64)
         same = self.table.settled is self.table.rows  # every row is a person
         self.persons = self.rows if same else self.table.settled[order].astype(np.float64)
         self.of: Integers = np.zeros(len(order), dtype=np.int32)
+        self.starts: Integers = np.zeros(1, dtype=np.int64)  # of every class among the members
         self.levels = np.array([[column.top for column in self.columns]], dtype=np.int32)
         self.dead = np.zeros(self.levels.shape, dtype=bool)
         self.final_levels = np.zeros((len(order), len(self.columns)), dtype=np.int8)
@@ -135,8 +139,7 @@ class _Refinement:
             self._split(column, splits)
 
     def _tighten(self) -> None:
-        starts = np.flatnonzero(np.diff(self.of, prepend=-1))
-        ends = np.append(starts[1:], len(self.of))
+        starts, ends = self.starts, np.append(self.starts[1:], len(self.of))
         for c, column in enumerate(self.columns):
             which = np.flatnonzero(self.levels[:, c] > 0)
             while len(which):
@@ -165,6 +168,9 @@ class _Refinement:
 
     def _best(self) -> tuple[Integers, list[_Split | None]]:
         """The column of the best split of each class (-1: none; the first on a tie), and what every column offers."""
+        self.lengths = np.diff(self.starts, append=len(self.of))
+        persons = np.add.reduceat(self.persons, self.starts)
+        self.large_enough = (persons >= 2 * self.judge.k) | (not self.additive)
         splits = [self._offer(c) for c in range(len(self.columns))]
         best, column = np.zeros(self.count), np.full(self.count, -1)
         for c, split in enumerate(splits):
@@ -175,24 +181,23 @@ class _Refinement:
 
     def _offer(self, c: int) -> _Split | None:
         column = self.columns[c]
-        open_ = (self.levels[:, c] > 0) & ~self.dead[:, c]
-        if self.additive:
-            open_ &= np.bincount(self.of, self.persons, self.count) >= 2 * self.judge.k
-        at = np.flatnonzero(open_[self.of])
+        open_ = (self.levels[:, c] > 0) & ~self.dead[:, c] & self.large_enough
         opened = np.flatnonzero(open_)
         shape = (len(opened), column.fan)
-        if not len(at) or shape[0] * shape[1] > CELLS:
+        if not len(opened) or shape[0] * shape[1] > CELLS:
             return None
-        number = np.cumsum(open_) - 1  # of an open class among the open ones
+        length = self.lengths[opened]
+        at = np.arange(len(self.of)) if len(opened) == self.count else np.flatnonzero(np.repeat(open_, self.lengths))
         everybody = len(at) == len(self.of)
-        of, codes = (self.of, self.codes[c]) if everybody else (self.of[at], self.codes[c][at])
-        below = (((self.levels[:, c] - 1) * column.labels.shape[1])[of] + codes).astype(np.intp)  # place in (level, leaf)
-        of = number[of]
-        cell = of * column.fan + column.child.reshape(-1).take(below)
+        number = np.cumsum(open_) - 1  # of an open class among the open ones
+        level, leaves = self.levels[opened, c].astype(np.intp), column.labels.shape[1]
+        below = np.repeat((level - 1) * leaves, length)  # place in (level, leaf)
+        below += self.codes[c] if everybody else self.codes[c][at]
+        of = np.repeat(np.arange(len(opened)), length)
+        cell = of * column.fan
+        cell += column.child.reshape(-1).take(below)
         rows = np.bincount(cell, self.rows if everybody else self.rows[at], shape[0] * shape[1]).reshape(shape).astype(np.float64)
-        saved = np.zeros(rows.size)
-        saved[cell] = column.saving.reshape(-1).take(below)  # the same for all of a part: labels decide it
-        saved = saved.reshape(shape) * rows
+        saved = column.saving[level - 1, column.labels[level, self.codes[c][self.starts[opened]]]] * rows
         parts = _Parts(self, at, of, cell, shape, rows if self.persons is self.rows else None)
         present = rows > 0 if not self.padded else np.bincount(cell, minlength=rows.size).reshape(shape) > 0
         stands = parts.hold() & (rows > 0)
@@ -210,14 +215,15 @@ class _Refinement:
 
     def _finish(self, done: Booleans) -> None:
         """Put classes aside."""
-        out = done[self.of]
+        if not done.any():
+            return
+        out = np.repeat(done, self.lengths)
         number = np.cumsum(done) - 1 + self.finished
         place = self.members[out]
         self.final_levels[place] = self.levels[self.of[out]]
         self.final_class[place] = number[self.of[out]]
         self.finished += int(done.sum())
-        if out.any():
-            self._keep(np.flatnonzero(~out))
+        self._keep(np.flatnonzero(~out))
 
     def _keep(self, which: Integers) -> None:
         same = self.persons is self.rows
@@ -228,20 +234,23 @@ class _Refinement:
     def _split(self, column: Integers, splits: Sequence[_Split | None]) -> None:
         """Cut every class along its column; parts that do not stand are one class, at the old label."""
         fan = max(column.fan for column in self.columns) + 1
-        part = np.zeros(len(self.of), dtype=np.int64)  # 0: the rest
+        key = self.of.astype(np.int64) * fan  # and no more for the rest
         along = column[self.of]
         for c, split in enumerate(splits):
             at = np.flatnonzero(along == c)
             if split is not None and len(at):
-                of = self.of[at]
-                child = self.columns[c].child[self.levels[of, c] - 1, self.codes[c][at]]
-                part[at] = np.where(split.stands[split.number[of], child], child + 1, 0)
-        key = self.of * fan + part
+                of, leaves = self.of[at], self.columns[c].labels.shape[1]
+                place = ((self.levels[:, c] - 1) * leaves).take(of)
+                place += self.codes[c][at]
+                child = self.columns[c].child.reshape(-1).take(place)
+                stands = split.stands.reshape(-1).take((split.number * self.columns[c].fan).take(of) + child)
+                key[at] += stands * (child + 1)
         order = np.argsort(key, kind="stable")
         self._keep(order)
         key = key[order]
         new = np.diff(key, prepend=-1) != 0
-        self.of = (np.cumsum(new) - 1).astype(np.int32)
+        self.of = np.cumsum(new, dtype=np.int32) - 1
+        self.starts = np.flatnonzero(new)
         parent, stands = key[new] // fan, key[new] % fan > 0
         self.levels, self.dead = self.levels[parent], self.dead[parent]
         went = column[parent]
@@ -258,7 +267,6 @@ class _Refinement:
             loss += float(cells @ column.penalty.reshape(-1))
         share = loss / (table.total_rows * len(self.columns))
         return Recoding(self.final_levels, self.final_class, self.finished, round(share, 12), self.rounds)
-
 
 class _Parts:
     """The parts that one column would cut the classes into, judged alone and merged."""
@@ -310,6 +318,11 @@ def _entropy(rows: Floats, stands: Booleans) -> Floats:
 
 def _x_log_x(x: Floats) -> Floats:
     return np.asarray(x * np.log(np.maximum(x, 1)))
+
+
+def _short(codes: Integers, count: int) -> Integers:
+    """Codes below ``count`` in the smallest type: every round puts them into a new order."""
+    return codes.astype(np.min_scalar_type(max(count - 1, 0)))
 
 
 def _canonical(codes: Integers, sizes: Sequence[int]) -> Integers:
