@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from anonymize.ahead import ahead
 from anonymize.shuffling import by_value, shuffled
 from anonymize.tables.base import Frame, TableEngine
 
@@ -48,7 +49,7 @@ def write_rows(
         beside: pq.ParquetWriter | None = None
         if persons is not None and person_key is not None:
             beside = stack.enter_context(pq.ParquetWriter(persons, pa.schema([schema.field(person_key)])))
-        for table in shuffled(engine.batches(wanted, _BATCH), expected_rows, scratch, texts):
+        for table in ahead(shuffled(engine.batches(wanted, _BATCH), expected_rows, scratch, texts)):
             public = found.public(table, None if sink is None else sink.schema)
             if sink is None:
                 sink = stack.enter_context(_writer(path, public.schema))

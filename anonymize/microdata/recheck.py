@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from anonymize.ahead import ahead
 from anonymize.errors import PrivacyNotMet
 
 _BLOCK = 500_000  # rows that are read at once
@@ -77,8 +78,7 @@ def classes_of(artefact: Path, columns: Sequence[str]) -> tuple[Integers, int]:
     known: list[dict[str, int]] = [{} for _ in columns]  # spelling → number
     places: list[Integers] = []  # (row of a block,) → class of the block
     spelled_as: list[Integers] = []  # (class of a block, column) → number of the spelling
-    for block in _blocks(artefact, columns):
-        numbers = [_spelling(column, names) for column, names in zip(block.columns, known, strict=True)]
+    for numbers in ahead(_numbered(artefact, columns, known)):
         place, first = _grouped(numbers, [len(names) for names in known])
         places.append(place.astype(np.int32) + sum(map(len, spelled_as)))
         spelled_as.append(np.stack([number[first] for number in numbers], axis=1))
@@ -87,6 +87,11 @@ def classes_of(artefact: Path, columns: Sequence[str]) -> tuple[Integers, int]:
     together = np.concatenate(spelled_as)
     number, first = _grouped(list(together.T), [len(names) for names in known])
     return number.astype(np.int32)[np.concatenate(places)], len(first)
+
+
+def _numbered(artefact: Path, columns: Sequence[str], known: Sequence[dict[str, int]]) -> Iterator[list[Integers]]:
+    for block in _blocks(artefact, columns):
+        yield [_spelling(column, names) for column, names in zip(block.columns, known, strict=True)]
 
 
 def _blocks(artefact: Path, columns: Sequence[str]) -> Iterator[pa.Table]:

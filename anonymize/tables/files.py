@@ -8,6 +8,7 @@ or not.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,9 +37,9 @@ _READERS: Mapping[str, Callable[[Path, Path, Limits], Staged]] = {
     ".csv": csv_text.stage,
     ".tsv": csv_text.stage,
     ".txt": csv_text.stage,
-    ".parquet": parquet_files.stage,
     ".xlsx": sheets.stage,
 }
+_KNOWN = (*_READERS, ".parquet")
 _MAGIC = ((b"PAR1", ".parquet", "a Parquet file"), (b"PK\x03\x04", ".xlsx", "a ZIP archive or workbook"))
 
 
@@ -106,8 +107,8 @@ def _unforeseen(fault: str) -> AnonymizeError:
 
 def _extension(file_name: str) -> str:
     extension = PurePath(file_name.replace("\\", "/")).suffix.lower()
-    if extension not in _READERS:
-        known = ", ".join(_READERS)
+    if extension not in _KNOWN:
+        known = ", ".join(_KNOWN)
         raise InputError(
             f"files of this kind are not read; upload one of {known}",
             problems=(Problem("unknown_format", f"the extension is not one of {known}"),),
@@ -117,18 +118,29 @@ def _extension(file_name: str) -> str:
 
 def _read(source: Path, extension: str, target: Path, scratch: Path, types: Mapping[str, str], limits: Limits) -> Loaded:
     _check_content(source, extension)
-    staged = _READERS[extension](source, scratch, limits)
+    parquet = extension == ".parquet"
+    staged = parquet_files.stage(source, scratch, limits, types) if parquet else _READERS[extension](source, scratch, limits)
     _check_declared(types, staged)
-    typed = TypedFile(staged, scratch, limits)
-    try:
-        chosen = [_column(typed, staged, i, types.get(name)) for i, name in enumerate(staged.names)]
-        typed.write([(c.expression, name) for c, name in zip(chosen, staged.names, strict=True)], target)
-    finally:
-        typed.close()
+    chosen = _finished(staged, target) if staged.finished else _typed(staged, target, scratch, types, limits)
     nulls = _nulls(target, staged)
     columns = tuple(LoadedColumn(*column) for column in zip(staged.names, (c.type for c in chosen), nulls, strict=True))
     notes = staged.notes + tuple(f"column {n!r} {c.note}" for n, c in zip(staged.names, chosen, strict=True) if c.note)
     return Loaded(staged.rows, columns, staged.format, staged.encoding, staged.delimiter, notes)
+
+
+def _finished(staged: Staged, target: Path) -> list[_Column]:
+    shutil.move(staged.path, target)  # the scratch folder may be on another disk
+    return [_Column(known or "text", f"c{i}") for i, known in enumerate(staged.types)]
+
+
+def _typed(staged: Staged, target: Path, scratch: Path, types: Mapping[str, str], limits: Limits) -> list[_Column]:
+    typed = TypedFile(staged, scratch, limits)
+    try:
+        chosen = [_column(typed, staged, i, types.get(name)) for i, name in enumerate(staged.names)]
+        typed.write([(c.expression, name) for c, name in zip(chosen, staged.names, strict=True)], target)
+        return chosen
+    finally:
+        typed.close()
 
 
 def _check_content(source: Path, extension: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,11 @@ _MAPPING: tuple[tuple[Callable[[pa.DataType], bool], Target], ...] = (
 )
 
 
-def stage(source: Path, scratch: Path, limits: Limits) -> Staged:
-    """Check footer, sizes and types before a row is read. Raises :class:`InputError` naming the column."""
+def stage(source: Path, scratch: Path, limits: Limits, declared: Mapping[str, str]) -> Staged:
+    """Check footer, sizes and types before a row is read. Raises :class:`InputError` naming the column.
+
+    ``declared``: types by column name. Where none is another than the file's own, what is staged is finished.
+    """
     file = _open(source)
     schema = file.schema_arrow
     columns = names.checked(schema.names, limits)
@@ -46,7 +49,9 @@ def stage(source: Path, scratch: Path, limits: Limits) -> Staged:
     if file.metadata.num_rows == 0:
         raise InputError("the file has columns but no rows", problems=(Problem("no_rows", "no rows"),))
     target = scratch / "staged.parquet"
-    staged_schema = pa.schema(list(zip(stand_ins(len(columns)), (kind for _, kind in targets), strict=True)))
+    finished = all(declared.get(column, known) == known for column, (known, _) in zip(columns, targets, strict=True))
+    called = columns if finished else stand_ins(len(columns))
+    staged_schema = pa.schema(list(zip(called, (kind for _, kind in targets), strict=True)))
     rows = quietly(
         lambda: write_batches(target, staged_schema, _batches(file, staged_schema, columns)),
         (pa.ArrowException, OSError),
@@ -60,6 +65,7 @@ def stage(source: Path, scratch: Path, limits: Limits) -> Staged:
         format="parquet",
         lines=_row_numbers,
         notes=tuple(_notes(schema, columns)),
+        finished=finished,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from anonymize.ahead import ahead
 from anonymize.errors import InputError
 
 T = TypeVar("T")
@@ -23,7 +24,8 @@ class Staged:
     """Rows on their way in.
 
     ``types`` holds the column type where the source declares one, None where the text must tell. ``lines`` turns row
-    numbers (from 0) into the source's own line or row numbers (from 1).
+    numbers (from 0) into the source's own line or row numbers (from 1). ``finished``: the file is typed already, and its
+    columns have the user's names.
     """
 
     path: Path
@@ -35,6 +37,7 @@ class Staged:
     encoding: str | None = None
     delimiter: str | None = None
     notes: tuple[str, ...] = ()
+    finished: bool = False
 
 
 def stand_ins(count: int) -> list[str]:
@@ -46,7 +49,7 @@ def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     """Write them, about ROW_GROUP bytes to a row group, and return the number of rows."""
     rows = 0
     with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
-        for table in _grouped(batches):
+        for table in ahead(_grouped(batches)):
             writer.write_table(table, row_group_size=table.num_rows)
             rows += table.num_rows
     return rows
