@@ -12,7 +12,7 @@ from scipy.stats import chi2
 
 from anonymize.aggregates import noise as noise_module
 from anonymize.aggregates.laplace import half_width
-from anonymize.aggregates.noise import Noise, add_noise, of_scale
+from anonymize.aggregates.noise import Noise, add_noise, of_scale, of_variance
 from anonymize.errors import PrivacyNotMet
 
 DRAWS = 20_000
@@ -146,6 +146,15 @@ def test_forked_workers_do_not_draw_the_same_noise(sampler):
     with multiprocessing.get_context("fork").Pool(2) as pool:
         one, other = pool.map(_child, [sampler, sampler], chunksize=1)
     assert one != other
+
+
+@pytest.mark.parametrize("noise", [of_scale(Fraction(1000), "opendp"), of_variance(Fraction(10**6))])
+def test_draws_made_side_by_side_are_all_made_and_have_nothing_in_common(noise, monkeypatch):
+    monkeypatch.setattr(noise_module, "_CHUNK", 20)
+    values = np.arange(110, dtype=np.int64) * 10**9
+    drawn = add_noise(values, noise) - values
+    assert np.abs(drawn).max() <= noise.reach
+    assert len({tuple(drawn[i : i + 20]) for i in range(0, 110, 20)}) == 6
 
 
 def test_noise_knows_its_scale_and_reach():
