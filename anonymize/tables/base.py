@@ -90,6 +90,18 @@ class TableEngine(Protocol):
         """
         ...
 
+    def with_microseconds(self, frame: Frame, column: str, name: str) -> Frame:
+        """Add int64 ``name``: a date or timestamp in microseconds since 1970-01-01 00:00, of UTC where it has a zone and of
+        its own clock where it has none; null stays null."""
+        ...
+
+    def with_moment(self, frame: Frame, column: str, name: str, *, like: str) -> Frame:
+        """Add ``name``: what ``with_microseconds`` made int64 ``column`` of, in the type of the column ``like``.
+
+        A date is the day that the moment lies in. Null stays null. ``column`` counts moments of the years 1 to 9999.
+        """
+        ...
+
     def with_whole_units(
         self, frame: Frame, column: str, name: str, *, lower: int, upper: int, unit: Decimal
     ) -> Frame:

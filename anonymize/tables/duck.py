@@ -102,6 +102,20 @@ class DuckEngine:
         value = _bucketed(local.cast("TIMESTAMP"), bucket)
         return self._frame(_relation(frame).select(StarExpression(), value.alias(name)))
 
+    def with_microseconds(self, frame: Frame, column: str, name: str) -> Frame:
+        refuse_taken(frame, name)
+        moment = ColumnExpression(column)
+        clock = _call("timezone", ConstantExpression("UTC"), moment) if _zone(frame, column) else moment
+        return self._frame(_relation(frame).select(StarExpression(), _call("epoch_us", clock.cast("TIMESTAMP")).alias(name)))
+
+    def with_moment(self, frame: Frame, column: str, name: str, *, like: str) -> Frame:
+        refuse_taken(frame, name)
+        clock = _call("make_timestamp", ColumnExpression(column))
+        zoned = _call("timezone", ConstantExpression("UTC"), clock)
+        kind = frame.collect_schema()[like]
+        value = clock.cast("DATE") if kind == nw.Date else zoned if _zone(frame, like) else clock
+        return self._frame(_relation(frame).select(StarExpression(), value.alias(name)))
+
     def with_whole_units(
         self, frame: Frame, column: str, name: str, *, lower: int, upper: int, unit: Decimal
     ) -> Frame:

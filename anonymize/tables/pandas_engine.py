@@ -71,6 +71,22 @@ class PandasEngine:
         local = _local(pa.array(rows[column]), time_zone)
         return _frame(rows.assign(**{name: _series(_bucketed(local, bucket))}))
 
+    def with_microseconds(self, frame: Frame, column: str, name: str) -> Frame:
+        refuse_taken(frame, name)
+        rows = self.collect(frame)
+        moments = pa.array(rows[column])
+        zone = moments.type.tz if pa.types.is_timestamp(moments.type) else None
+        return _frame(rows.assign(**{name: _series(moments.cast(pa.timestamp("us", tz=zone)).cast(pa.int64()))}))
+
+    def with_moment(self, frame: Frame, column: str, name: str, *, like: str) -> Frame:
+        refuse_taken(frame, name)
+        rows = self.collect(frame)
+        kind = pa.array(rows[like]).type
+        clock = pa.array(rows[column]).cast(pa.timestamp("us"))
+        days = pc.floor_temporal(clock, unit="day") if pa.types.is_date(kind) else clock
+        moments = days.cast(pa.timestamp("us", tz=kind.tz)) if getattr(kind, "tz", None) else days
+        return _frame(rows.assign(**{name: _series(moments.cast(kind))}))
+
     def with_whole_units(
         self, frame: Frame, column: str, name: str, *, lower: int, upper: int, unit: Decimal
     ) -> Frame:

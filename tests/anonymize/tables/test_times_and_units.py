@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import ROUND_HALF_EVEN, Decimal
 
+import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -74,6 +75,35 @@ def test_dates_before_1970_fall_in_the_right_week(engine):
     days = [dt.date(1969, 12, 28), dt.date(1969, 12, 29), dt.date(1900, 1, 1)]
     mondays = [dt.date(1969, 12, 22), dt.date(1969, 12, 29), dt.date(1900, 1, 1)]
     assert _buckets(engine, days, pa.date32(), "week") == mondays
+
+
+EPOCH = dt.datetime(1970, 1, 1)
+MOMENTS = [dt.datetime(2024, 2, 29, 23, 59, 59, 999_999), EPOCH, EPOCH - dt.timedelta(microseconds=1), dt.datetime(1900, 1, 1), dt.datetime(2999, 12, 31, 23), None]
+
+
+def _in_microseconds(moment):
+    return None if moment is None else (moment - EPOCH) // dt.timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Seoul"])
+def test_a_moment_is_its_microseconds_and_they_are_the_moment(engine, zone):
+    kind = pa.timestamp("us", tz=zone)
+    moments = [moment if moment is None or zone is None else moment.replace(tzinfo=dt.UTC) for moment in MOMENTS]
+    counted = engine.with_microseconds(_column(engine, moments, kind), "x", "n")
+    back = engine.collect(engine.with_moment(counted, "n", "again", like="x").sort("i"))
+    assert pa.array(back["n"]).to_pylist() == [_in_microseconds(moment) for moment in MOMENTS]
+    assert [zone, pa.array(back["n"]).type] == [pa.array(back["again"]).type.tz and zone, pa.int64()]
+    assert pa.array(back["again"]).cast(pa.timestamp("us", tz=zone)).equals(pa.array(back["x"]).cast(pa.timestamp("us", tz=zone)))
+
+
+def test_a_date_is_its_midnight_and_every_moment_of_a_day_is_that_date(engine):
+    days = [dt.date(2024, 2, 29), dt.date(1969, 12, 31), None]
+    counted = engine.with_microseconds(_column(engine, days, pa.date32()), "x", "n")
+    counts = [None if day is None else (day - EPOCH.date()).days * 86_400_000_000 for day in days]
+    assert pa.array(engine.collect(counted.sort("i"))["n"]).to_pylist() == counts
+    late = counted.with_columns((nw.col("n") + 86_399_999_999).alias("n"))
+    found = pa.array(engine.collect(engine.with_moment(late, "n", "again", like="x").sort("i"))["again"])
+    assert (found.to_pylist(), found.type) == (days, pa.date32())
 
 
 def test_a_tie_goes_to_the_even_unit_whatever_the_sign_and_the_bound(engine):
