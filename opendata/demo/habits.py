@@ -10,13 +10,13 @@ from opendata.demo.chance import Flags, Floats, Ints, pick
 from opendata.demo.population import People
 
 # percentages by hour, from 0 to 23
-_AT_HOME = np.array(
+AT_HOME = np.array(
     [94, 96, 97, 98, 98, 97, 93, 84, 72, 66, 62, 60, 58, 58, 57, 57, 58, 61, 66, 72, 78, 83, 88, 92]
 ) / 100  # fmt: skip
-_AT_WORK = np.array(
+AT_WORK = np.array(
     [2, 2, 1, 1, 1, 2, 8, 30, 68, 84, 87, 84, 78, 82, 86, 85, 80, 66, 38, 20, 12, 7, 4, 3]
 ) / 100  # fmt: skip
-_OUT_WHEN_OFF = 1 - _AT_HOME
+_OUT_WHEN_OFF = 1 - AT_HOME
 
 ACTIVITY = np.array([3, 2, 1.5, 1, 1, 2, 6, 12, 16, 13, 12, 13, 16, 14, 13, 13, 14, 16, 18, 16, 14, 12, 9, 6])
 
@@ -30,7 +30,7 @@ def whereabouts(
     rng: np.random.Generator, people: People, who: Ints, *, weekend: Flags, hour: Ints, roaming: float
 ) -> Ints:
     """Neighbourhood of each person ``who`` at each ``hour``; ``roaming`` scales how much they are out, 1 is usual."""
-    at_work = people.working[who] & ~weekend & (rng.random(len(who)) < _AT_WORK[hour])
+    at_work = people.working[who] & ~weekend & (rng.random(len(who)) < AT_WORK[hour])
     out = rng.random(len(who)) < (_OUT_WHEN_OFF[hour] * roaming).clip(0, 0.9)
     place = np.where(out, _outing(rng, people, who), people.homes[who])
     return np.where(at_work, people.works[who], place)

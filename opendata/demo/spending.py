@@ -82,9 +82,9 @@ def simulate(people: People, seed: int) -> Payments:
     """Draw the payments, cancellations included, in order of time."""
     rng = stream(seed, "card payments")
     payer = _payers(rng, people)
-    category = pick_by_row(rng, _tastes(rng, len(people)), payer)
+    category = pick_by_row(rng, tastes(rng, len(people)), payer)
     day = _days(rng, category)
-    hour = _hours(rng, category)
+    hour = hours_of(rng, category)
     weekend = habits.is_weekend(FIRST_DAY + day)
     place = habits.whereabouts(rng, people, payer, weekend=weekend, hour=hour, roaming=0.8)
     seconds = day * 86_400 + hour * 3_600 + rng.integers(0, 3_600, len(payer))
@@ -93,7 +93,7 @@ def simulate(people: People, seed: int) -> Payments:
         category=category,
         place=place,
         paid_at=FIRST_DAY.astype("datetime64[s]") + seconds,
-        amount=_amounts(rng, category, people.means[payer]),
+        amount=amounts(rng, category, people.means[payer]),
         anonymous=rng.random(len(payer)) < NO_CUSTOMER_SHARE,
     )
     return _with_cancellations(rng, payments)
@@ -115,7 +115,7 @@ def _payers(rng: np.random.Generator, people: People) -> Ints:
     return np.repeat(np.arange(len(people)), counts)
 
 
-def _tastes(rng: np.random.Generator, people: int) -> Floats:
+def tastes(rng: np.random.Generator, people: int) -> Floats:
     """Each person's own mix of categories: (person, category) → weight; most go to a few kinds of shop."""
     usual = np.array([category.weight for category in CATEGORIES])
     return usual * rng.gamma(0.6, 1.0, (people, len(CATEGORIES))) + 0.02 * usual
@@ -127,7 +127,7 @@ def _days(rng: np.random.Generator, category: Ints) -> Ints:
     return pick_by_row(rng, table, category)
 
 
-def _hours(rng: np.random.Generator, category: Ints) -> Ints:
+def hours_of(rng: np.random.Generator, category: Ints) -> Ints:
     table = np.zeros((len(CATEGORIES), 24))
     for row, kind in enumerate(CATEGORIES):
         for start, stop, weight in kind.hours:
@@ -135,7 +135,7 @@ def _hours(rng: np.random.Generator, category: Ints) -> Ints:
     return pick_by_row(rng, table, category)
 
 
-def _amounts(rng: np.random.Generator, category: Ints, means: Floats) -> Ints:
+def amounts(rng: np.random.Generator, category: Ints, means: Floats) -> Ints:
     """Whole KRW, in hundreds: log-normal about the category's median, more where there are more means."""
     median = np.array([kind.median for kind in CATEGORIES])[category]
     spread = np.array([kind.spread for kind in CATEGORIES])[category]
