@@ -201,7 +201,8 @@ def _aggregates(job: _Job, prepared: Prepared, stage: DpTable) -> _Made:
     recipe = job.recipe
     ladders = _ladders(job, prepared, stage)
     made = release_table(
-        job.engine, prepared.frame, stage=stage, person_key=recipe.person_key or "", ladders=ladders,
+        job.engine, prepared.frame, stage=stage, unit=prepared.unit, ladders=ladders,
+        period=recipe.privacy_unit, nobodys=recipe.missing_person_key == "nobody",
         before_noise=job.before_noise, progress=between(job.progress, 0.1, 0.9),
         column_types={field.name: reports.column_type(field.type) for field in prepared.schema},
     )

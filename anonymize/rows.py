@@ -14,7 +14,7 @@ import pyarrow.types as pt
 
 from anonymize.columns.missing import named
 from anonymize.errors import InputError, Problem, RecipeError
-from anonymize.recipe import Derive, KeepRows, Recipe, Recode, Truncated
+from anonymize.recipe import PERIOD, Derive, KeepRows, PrivacyUnit, Recipe, Recode, Truncated
 from anonymize.recipe.stages import RowStage
 from anonymize.recoding import recode
 from anonymize.tables.base import Frame, TableEngine
@@ -26,13 +26,16 @@ DERIVED_PLACES = 6
 class Prepared:
     """Rows ready for the protecting stage, and what was done to get there.
 
-    ``treatment`` holds sentences without counts, fit for the public; ``counts`` is for the officer alone.
+    ``unit``: the columns that say together whose row it is: the person key, with the period of time where that is what is
+    protected; none where the recipe names no person. ``treatment`` holds sentences without counts, fit for the public;
+    ``counts`` is for the officer alone.
     """
 
     frame: Frame
     schema: pa.Schema
     treatment: tuple[str, ...]
     counts: dict[str, int]
+    unit: tuple[str, ...] = ()
 
 
 def prepare(engine: TableEngine, frame: Frame, recipe: Recipe) -> Prepared:
@@ -55,12 +58,16 @@ def prepare(engine: TableEngine, frame: Frame, recipe: Recipe) -> Prepared:
     if recipe.person_key is not None:
         frame, missing = _with_keys(engine, frame, recipe)
         counts["rows_without_person"] = missing
-        if recipe.missing_person_key == "drop":
-            treatment.append("Rows that name no person were left out.")
+        treatment += _MISSING_KEYS[recipe.missing_person_key]
+    unit: tuple[str, ...] = () if recipe.person_key is None else (recipe.person_key,)
+    if recipe.privacy_unit is not None:
+        frame, counts["rows_without_period"] = _with_period(engine, frame, recipe.privacy_unit)
+        unit = (*unit, PERIOD)
+        treatment.append(f"Rows whose {recipe.privacy_unit.column} is missing belong to no {recipe.privacy_unit.period} and were left out.")
     frame = frame.select(*[name for name in engine.schema(frame).names if name not in _only_inputs(recipe)])
     frame = _truncated(engine, frame, recipe)
     counts["rows_used"] = engine.rows(frame)
-    return Prepared(frame, engine.schema(frame), tuple(treatment), counts)
+    return Prepared(frame, engine.schema(frame), tuple(treatment), counts, unit)
 
 
 def _apply(engine: TableEngine, frame: Frame, stage: RowStage, pointer: str) -> Frame:
@@ -97,7 +104,7 @@ def _inputs(recipe: Recipe) -> set[str]:
     names: set[str] = set()
     for stage in recipe.row_stages:
         names |= set(stage.product) if isinstance(stage, Derive) else {stage.column}
-    return names
+    return names | ({recipe.privacy_unit.column} if recipe.privacy_unit is not None else set())
 
 
 def _wanted(recipe: Recipe, schema: pa.Schema) -> list[str]:
@@ -186,16 +193,42 @@ def _say(stage: RowStage) -> str:
     return f"Only rows in which {stage.column} is {' and '.join(b for b in bounds if b)} were used."
 
 
+_MISSING_KEYS = {
+    "refuse": [],
+    "drop": ["Rows that name no person were left out."],
+    "nobody": ["Rows that name no person were declared to be nobody's: they count, and nothing protects whoever they were about."],
+}
+
+
+def _with_period(engine: TableEngine, frame: Frame, unit: PrivacyUnit) -> tuple[Frame, int]:
+    """With the period that each row lies in; without the rows that lie in none, and how many they are."""
+    kind = engine.schema(frame).field(unit.column).type
+    if not (pt.is_date(kind) or pt.is_timestamp(kind)):
+        message = f"column {unit.column!r} holds no dates or times to take a {unit.period} from"
+        raise RecipeError(message, problems=(Problem("not_a_time", message, pointer="/privacy_unit/column"),))
+    timed = frame.filter(~nw.col(unit.column).is_null())
+    missing = engine.rows(frame) - engine.rows(timed)
+    return engine.with_time_bucket(timed, unit.column, PERIOD, bucket=unit.period, time_zone=unit.time_zone), missing
+
+
 def _with_keys(engine: TableEngine, frame: Frame, recipe: Recipe) -> tuple[Frame, int]:
-    """Rows whose person key is there, and how many are not. Null, NaN and blank text all mean: nobody is named."""
+    """Rows whose person key is there, and how many are not. Null, NaN and blank text all mean: nobody is named.
+
+    Where such rows are nobody's they stay, and their key is null.
+    """
     if recipe.person_key is None:
         raise RecipeError("the recipe names no person key")
-    kept = frame.filter(named(recipe.person_key, engine.schema(frame).field(recipe.person_key).type))
+    there = named(recipe.person_key, engine.schema(frame).field(recipe.person_key).type)
+    kept = frame.filter(there)
     missing = engine.rows(frame) - engine.rows(kept)
+    if missing and recipe.missing_person_key == "nobody":
+        key = nw.col(recipe.person_key)
+        return frame.with_columns(nw.when(there).then(key).otherwise(nw.lit(None)).alias(recipe.person_key)), missing
     if missing and recipe.missing_person_key == "refuse":
         raise InputError(
             "some rows have no person key, so nothing would protect the people behind them; complete the key, or say "
-            "in the recipe that such rows are to be left out: \"missing_person_key\": \"drop\"",
+            "in the recipe that such rows are to be left out: \"missing_person_key\": \"drop\"; or, if they are about no "
+            "person at all, that they are \"nobody\"'s",
             problems=(Problem("missing_person_key", f"{missing} rows have no person key", column=recipe.person_key),),
         )
     return kept, missing

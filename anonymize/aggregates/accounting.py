@@ -16,6 +16,7 @@ Feldman & Zrnic 2021); for the third that is not proven in general, see docs/exp
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,9 @@ from anonymize.errors import PrivacyNotMet
 
 Kind: TypeAlias = Literal["approximate", "discrete_laplace", "discrete_gaussian", "zcdp"]
 Rule: TypeAlias = Literal["sum", "zcdp", "pld"]
+
+Unit: TypeAlias = Literal["person", "person_day", "person_week", "person_month"]
+"""What is protected as one: all that a person did, or what a person did within a period."""
 
 PLACES = 12  # ε is rounded up to this many digits after the point
 FEW = 3
@@ -108,11 +112,17 @@ _NEEDED: Mapping[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What one release may give away of one unit: (``epsilon``, ``delta``) on its own, and what it is made of."""
+    """What one release may give away of one unit: (``epsilon``, ``delta``) on its own, and what it is made of.
+
+    ``covers``: the days, the last one exclusive, outside of which no row counts, where the recipe declares them and the
+    unit is a person's period: it says nothing of any other period.
+    """
 
     epsilon: Decimal
     delta: Decimal = Decimal(0)
     parts: tuple[Part, ...] = ()
+    unit: Unit = "person"
+    covers: tuple[dt.date, dt.date] | None = None
 
     def __post_init__(self) -> None:
         if not (self.epsilon > 0 and self.epsilon.is_finite() and 0 <= self.delta < 1):

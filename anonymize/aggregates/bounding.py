@@ -1,7 +1,7 @@
 """Contribution bounding, and the exact integers of each cell: the last thing done before noise.
 
-Per person at random, with a fresh secret order: first at most ``max_rows`` rows in each cell, then at most
-``max_cells`` cells. What is chosen for one person does not depend on any other, so that one person more changes at most
+Per person (or person and period, where that is the unit of privacy) at random, with a fresh secret order: first at most
+``in_all`` rows, then at most ``max_rows`` rows in each cell, then at most ``max_cells`` cells. What is chosen for one person does not depend on any other, so that one person more changes at most
 ``max_cells`` cells, each by at most ``max_rows`` rows, and the sensitivities of :mod:`anonymize.aggregates.plan` hold.
 Nothing may be merged or filtered afterwards (TRAPS.md 20).
 
@@ -25,7 +25,7 @@ _COUNTS = ("persons", "rows_before", "rows_after", "person_cells_before", "perso
 
 @dataclass(frozen=True)
 class Bounded:
-    """What persons contribute: one row a (person, cell) with its rows ``n`` and sums ``u0…`` (int64), within bounds.
+    """What units of privacy ("persons") contribute: one row a (person, cell) with its rows ``n`` and sums ``u0…`` (int64), within bounds.
 
     The counts are exact: internal.
     """
@@ -40,13 +40,19 @@ class Bounded:
     person_cells_after: int
 
 
-def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int) -> Bounded:
+def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int, in_all: int | None = None) -> Bounded:
     """(person, cell) → rows and sums, bounded. ``max_rows`` times the largest amount must stay below 2^62."""
+    if in_all is not None:
+        few, rows = _bound_all(engine, shaped, in_all)
+        done = bound(engine, replace(shaped, frame=few), max_cells=max_cells, max_rows=max_rows)
+        if few is not shaped.frame:
+            engine.forget(few)
+        return replace(done, rows_before=rows)
     by_cell = engine.persist(_per_person_and_cell(shaped.frame, shaped, max_rows))
     before = _totals(engine, by_cell, max_rows)
     whole = by_cell if not before.full else _bound_rows(engine, shaped, by_cell, max_rows)
-    persons, most = _persons(engine, whole)
-    bounded = whole if most <= max_cells else _bound_cells(engine, whole, shaped.groups, max_cells)
+    persons, most = _persons(engine, whole, shaped.unit)
+    bounded = whole if most <= max_cells else _bound_cells(engine, whole, shaped, max_cells)
     after = _totals(engine, bounded, max_rows)
     for spent in (by_cell, whole):
         if spent is not bounded:
@@ -63,8 +69,10 @@ def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int)
     )
 
 
-def bounded_cells(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int) -> tuple[pd.DataFrame, Bounded]:
-    """The exact cells, and the counts of the bounding, a part of the persons at a time.
+def bounded_cells(
+    engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int, in_all: int | None = None
+) -> tuple[pd.DataFrame, Bounded]:
+    """The exact cells, and the counts of the bounding, a part of the persons at a time; with the rows that are nobody's.
 
     A person lies in one part only, so that cells and counts of the parts add up; memory stays that of one part. (The
     ``frame`` of what is returned is that of the last part.)
@@ -74,13 +82,24 @@ def bounded_cells(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_ro
     total: Bounded | None = None
     for part in range(parts):
         mine = shaped if parts == 1 else replace(shaped, frame=engine.part(shaped.frame, "p", part, parts))
-        bounded = bound(engine, mine, max_cells=max_cells, max_rows=max_rows)
+        bounded = bound(engine, mine, max_cells=max_cells, max_rows=max_rows, in_all=in_all)
         cells.append(aggregate(engine, bounded))
         engine.forget(bounded.frame)
         total = bounded if total is None else _added(total, bounded)
     if total is None:
         raise PrivacyNotMet("nothing was bounded, so nothing may be counted")
+    if shaped.nobodys is not None:
+        cells.append(_of_nobody(engine, shaped, shaped.nobodys))
     return _merged(cells, shaped), total
+
+
+def _of_nobody(engine: TableEngine, shaped: Shaped, rows: Frame) -> pd.DataFrame:
+    """All of them count, and no person among them. Sums in 128 bits would be needed only beyond what the stage allows."""
+    sums = (nw.col(amount).sum() for amount in shaped.amounts)
+    cells = rows.group_by(*shaped.groups).agg(nw.len().alias("rows"), *sums)
+    none = nw.lit(0).alias("persons")
+    counted = cells.with_columns(none).select(*shaped.groups, nw.col("persons", "rows", *shaped.amounts).cast(nw.Int64()))
+    return engine.collect(counted)
 
 
 def _added(one: Bounded, other: Bounded) -> Bounded:
@@ -107,10 +126,10 @@ def aggregate(engine: TableEngine, bounded: Bounded) -> pd.DataFrame:
 def _per_person_and_cell(frame: Frame, shaped: Shaped, max_rows: int) -> Frame:
     """Sums only where the rows are within bounds: elsewhere they are not used, and could leave the integers."""
     sums = (nw.col(amount).sum() for amount in shaped.amounts)
-    cells = frame.group_by("p", *shaped.groups).agg(nw.len().alias("n"), *sums)
+    cells = frame.group_by(*shaped.unit, *shaped.groups).agg(nw.len().alias("n"), *sums)
     within = nw.col("n") <= max_rows
     return cells.select(
-        "p",
+        *shaped.unit,
         *shaped.groups,
         nw.col("n").cast(nw.Int64()),
         *(nw.when(within).then(nw.col(u)).otherwise(nw.lit(0)).cast(nw.Int64()).alias(u) for u in shaped.amounts),
@@ -118,7 +137,7 @@ def _per_person_and_cell(frame: Frame, shaped: Shaped, max_rows: int) -> Frame:
 
 
 def _bound_rows(engine: TableEngine, shaped: Shaped, by_cell: Frame, max_rows: int) -> Frame:
-    cell = ["p", *shaped.groups]
+    cell = [*shaped.unit, *shaped.groups]
     full = by_cell.filter(nw.col("n") > max_rows).select(*cell)
     numbered = engine.with_row_number(shaped.frame.join(full, on=cell, how="semi"), "row")
     ordered = engine.persist(engine.with_scattered_order(numbered, "order", ["row"]))
@@ -130,15 +149,36 @@ def _bound_rows(engine: TableEngine, shaped: Shaped, by_cell: Frame, max_rows: i
     return kept
 
 
-def _bound_cells(engine: TableEngine, by_cell: Frame, groups: tuple[str, ...], max_cells: int) -> Frame:
+def _bound_all(engine: TableEngine, shaped: Shaped, most: int) -> tuple[Frame, int]:
+    """At most so many rows of each person, and how many there were."""
+    each = engine.persist(shaped.frame.group_by(*shaped.unit).agg(nw.len().alias("n")))
+    found = engine.collect(each.select(nw.col("n").sum().alias("rows"), nw.col("n").max().alias("most"))).iloc[0]
+    rows = 0 if pd.isna(found["rows"]) else int(found["rows"])
+    if not rows or int(found["most"]) <= most:
+        engine.forget(each)
+        return shaped.frame, rows
+    columns = shaped.frame.collect_schema().names()
+    unit = list(shaped.unit)
+    full = each.filter(nw.col("n") > most).select(*unit)
+    numbered = engine.with_row_number(shaped.frame.join(full, on=unit, how="semi"), "row")
+    ordered = engine.persist(engine.with_scattered_order(numbered, "order", ["row"]))
+    chosen = ordered.filter(nw.col("order").rank("ordinal").over(*unit) <= most)
+    others = shaped.frame.join(each.filter(nw.col("n") <= most).select(*unit), on=unit, how="semi")
+    kept = engine.persist(nw.concat([others.select(*columns), chosen.select(*columns)]))
+    for spent in (each, numbered, ordered):
+        engine.forget(spent)
+    return kept, rows
+
+
+def _bound_cells(engine: TableEngine, by_cell: Frame, shaped: Shaped, max_cells: int) -> Frame:
     columns = by_cell.collect_schema().names()
-    ordered = engine.with_scattered_order(by_cell, "order", ["p", *groups])
-    return engine.persist(ordered.filter(nw.col("order").rank("ordinal").over("p") <= max_cells).select(*columns))
+    ordered = engine.with_scattered_order(by_cell, "order", [*shaped.unit, *shaped.groups])
+    return engine.persist(ordered.filter(nw.col("order").rank("ordinal").over(*shaped.unit) <= max_cells).select(*columns))
 
 
-def _persons(engine: TableEngine, by_cell: Frame) -> tuple[int, int]:
+def _persons(engine: TableEngine, by_cell: Frame, unit: tuple[str, ...]) -> tuple[int, int]:
     """How many there are, and the most cells that one of them is in."""
-    each = by_cell.group_by("p").agg(nw.len().alias("cells"))
+    each = by_cell.group_by(*unit).agg(nw.len().alias("cells"))
     found = engine.collect(each.select(nw.len().alias("persons"), nw.col("cells").max().alias("most"))).iloc[0]
     return int(found["persons"]), 0 if pd.isna(found["most"]) else int(found["most"])
 

@@ -1,9 +1,13 @@
 """What a DP table will spend and how wrong it will be: decided from the recipe alone, before any row is read.
 
-Unit of privacy: the person, all rows of a person key (neighbours: one person more or less). Once bounding has left a
+Unit of privacy: the person, all rows of a person key (neighbours: one person more or less), or where the recipe says so
+what a person did within one period; "person" below means that unit. Once bounding has left a
 person in at most C cells with at most R rows in each, one person changes, in L1,
 
-    persons by at most C;  rows by at most C·R;  a sum by at most C·R·max(|lower|, |upper|)/unit.
+    persons by at most C;  rows by at most C·R;  a sum by at most C·R·max(|lower|, |upper|)/unit,
+
+and with T rows at most in all cells together, by at most min(C·R, T) in the place of C·R; in L2, squared, rows by at most
+R·min(C·R, T), since a sum of squares of numbers up to R that add up to T is at most R·T.
 
 A mean is made of two such quantities, how many values there are and the sum of their distances from the middle of the
 bounds, and a variance of a third, the sum of the squares of these; each has noise of its own.
@@ -20,6 +24,7 @@ of that person's stay hidden with a chance of 1 - δ.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,7 +33,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from anonymize.aggregates import gaussian
-from anonymize.aggregates.accounting import Loss, Part, rho_of_epsilon
+from anonymize.aggregates.accounting import Loss, Part, Unit, rho_of_epsilon
 from anonymize.aggregates.laplace import to_decimal
 from anonymize.aggregates.noise import (
     MAX_ABS,
@@ -75,6 +80,7 @@ class MeasurePlan:
     cells: int  # most cells that one person changes
     noise: AnyNoise
     delta: Fraction  # what its sampler costs
+    most: int | None = None  # that one person changes all cells together, in L1, where that is less than cells × per_cell
 
     @property
     def key(self) -> tuple[str, Kind]:
@@ -88,7 +94,12 @@ class MeasurePlan:
     @property
     def sensitivity(self) -> int:
         """Most that one person changes all cells together, in L1."""
-        return self.per_cell * self.cells
+        return self.per_cell * self.cells if self.most is None else self.most
+
+    @property
+    def sensitivity_squared(self) -> int:
+        """The same in L2, squared: by at most ``per_cell`` a cell and ``sensitivity`` in all."""
+        return self.per_cell * self.sensitivity
 
     @property
     def half_width(self) -> int:
@@ -104,11 +115,22 @@ class MeasurePlan:
         """Its loss, with a δ ``beside`` that of its sampler. Noise is rounded downwards: never too small a loss."""
         delta = Context(prec=30, rounding=ROUND_CEILING).plus(to_decimal(self.delta + beside))
         down = Context(prec=30, rounding=ROUND_FLOOR)
+        if self.most is not None:
+            return self._part_of_all(delta)
         if isinstance(self.noise, Noise):
             rate = self.noise.rate
             scale = down.divide(Decimal(rate.denominator), Decimal(rate.numerator))
             return Part("discrete_laplace", noise=scale, shift=self.per_cell, count=self.cells, delta=delta)
         return Part("discrete_gaussian", noise=down.plus(Decimal(self.noise.scale)), shift=self.per_cell, count=self.cells, delta=delta)
+
+    def _part_of_all(self, delta: Decimal) -> Part:
+        """Where a limit over all cells holds, no number of cells says how the change is spread: by ε, or by ρ, as a whole."""
+        up = Context(prec=30, rounding=ROUND_CEILING)
+        if isinstance(self.noise, Noise):
+            loss = self.noise.rate * self.sensitivity
+            return Part("approximate", epsilon=up.divide(Decimal(loss.numerator), Decimal(loss.denominator)), delta=delta)
+        rho = Fraction(self.sensitivity_squared) / (2 * Fraction(self.noise.scale) ** 2)
+        return Part("zcdp", rho=up.divide(Decimal(rho.numerator), Decimal(rho.denominator)), delta=delta)
 
 
 @dataclass(frozen=True)
@@ -119,11 +141,14 @@ class Plan:
     delta: Decimal
     max_cells: int
     max_rows: int
+    max_rows_in_all: int | None  # cells together; None where the other two already say as much
     measures: tuple[MeasurePlan, ...]
     selection: MeasurePlan | None
     selection_delta: Fraction
     rule: Rule | None  # by which private cells appear
     conversion_delta: Fraction = Fraction(0)  # with Gaussian noise: what reading ρ as (ε, δ) costs
+    unit: Unit = "person"
+    covers: tuple[dt.date, dt.date] | None = None  # the days that rows can lie in, the last one exclusive
 
     @property
     def drawn(self) -> tuple[MeasurePlan, ...]:
@@ -138,16 +163,17 @@ class Plan:
     def loss(self) -> Loss:
         """What the release may give away of one person, part by part, for the ledger to compose with others."""
         parts = tuple(q.part(self.selection_delta if q is self.selection else Fraction(0)) for q in self.drawn)
-        return Loss(self.epsilon, self.delta, parts)
+        return Loss(self.epsilon, self.delta, parts, self.unit, self.covers)
 
     def as_dict(self) -> dict[str, Any]:
         """For the report and for the preview: strings for exact numbers."""
         return {
-            "unit_of_privacy": "person",
+            "unit_of_privacy": self.unit,
             "epsilon": format(self.epsilon, "f"),
             "delta": format(self.delta, "f"),
             "max_cells_per_person": self.max_cells,
             "max_rows_per_cell": self.max_rows,
+            "max_rows_per_person": self.max_rows_in_all,
             "confidence": format(CONFIDENCE, "f"),
             "measures": [_described(measure) for measure in self.measures],
             "selection": self._selection_as_dict(),
@@ -199,8 +225,9 @@ def _plan(stage: DpTable, drawn: list[MeasurePlan], selection: MeasurePlan | Non
     return Plan(
         epsilon=stage.epsilon,
         delta=stage.delta,
-        max_cells=stage.max_cells_per_person,
-        max_rows=stage.max_rows_per_cell,
+        max_cells=_cells(stage),
+        max_rows=_rows(stage),
+        max_rows_in_all=_in_all(stage),
         measures=tuple(quantity for quantity in drawn if quantity.kind != "selection"),
         selection=selection,
         selection_delta=delta,
@@ -236,21 +263,22 @@ def _shares(wanted: list[tuple[str, Kind, Measure | None, Fraction]], whole: Fra
 def _laplace_quantity(
     stage: DpTable, name: str, kind: Kind, measure: Measure | None, _: Fraction, epsilon: Fraction, quantities: int
 ) -> MeasurePlan:
-    per_cell = _per_cell(stage, kind, measure)
-    scale = per_cell * stage.max_cells_per_person / epsilon
+    per_cell, most = _per_cell(stage, kind, measure), _most(stage, kind, measure)
+    scale = (per_cell * _cells(stage) if most is None else most) / epsilon
     sampler, delta = _sampler(stage, scale, per_cell, quantities)
-    return MeasurePlan(name, kind, _unit(kind, measure), epsilon, per_cell, stage.max_cells_per_person, of_scale(scale, sampler), delta)
+    return MeasurePlan(name, kind, _unit(kind, measure), epsilon, per_cell, _cells(stage), of_scale(scale, sampler), delta, most)
 
 
 def _gaussian_quantity(stage: DpTable, name: str, kind: Kind, measure: Measure | None, rho: Fraction) -> MeasurePlan:
-    per_cell, cells = _per_cell(stage, kind, measure), stage.max_cells_per_person
-    noise = of_variance(gaussian.sigma_of_rho(per_cell**2 * cells, rho))
-    return MeasurePlan(name, kind, _unit(kind, measure), rho, per_cell, cells, noise, Fraction(0))
+    per_cell, cells, most = _per_cell(stage, kind, measure), _cells(stage), _most(stage, kind, measure)
+    squared = per_cell * (per_cell * cells if most is None else most)
+    noise = of_variance(gaussian.sigma_of_rho(squared, rho))
+    return MeasurePlan(name, kind, _unit(kind, measure), rho, per_cell, cells, noise, Fraction(0), most)
 
 
 def _selection_quantity(stage: DpTable, name: str, kind: Kind, measure: Measure | None, rho: Fraction) -> MeasurePlan:
     """ε of one cell whose C-fold composition is ρ-zCDP: C·ε²/2 = ρ, rounded downwards."""
-    cells = stage.max_cells_per_person
+    cells = _cells(stage)
     epsilon = Fraction(math.nextafter(math.sqrt(2 * rho / cells), 0.0)) * (1 - Fraction(1, 2**50))
     return MeasurePlan(name, kind, Decimal(1), rho, 1, cells, of_scale(1 / epsilon, "opendp"), Fraction(0))
 
@@ -260,14 +288,38 @@ def _unit(kind: Kind, measure: Measure | None) -> Decimal:
     return Decimal(1) if counted or measure is None else measure.unit
 
 
+def _cells(stage: DpTable) -> int:
+    """The most cells of a person: each holds at least one row."""
+    return min(stage.max_cells_per_person, stage.max_rows_per_person or stage.max_cells_per_person)
+
+
+def _rows(stage: DpTable) -> int:
+    """The most rows of a person in one cell."""
+    return min(stage.max_rows_per_cell, stage.max_rows_per_person or stage.max_rows_per_cell)
+
+
+def _in_all(stage: DpTable) -> int | None:
+    """The most rows of a person in all cells together, where that says more than the limits of cells do."""
+    most = stage.max_rows_per_person
+    return most if most is not None and most < _cells(stage) * _rows(stage) else None
+
+
 def _per_cell(stage: DpTable, kind: Kind, measure: Measure | None) -> int:
-    if kind in ("persons", "selection"):
-        return 1
+    return 1 if kind in ("persons", "selection") else _rows(stage) * _per_row(kind, measure)
+
+
+def _most(stage: DpTable, kind: Kind, measure: Measure | None) -> int | None:
+    most = _in_all(stage)
+    return None if most is None or kind in ("persons", "selection") else most * _per_row(kind, measure)
+
+
+def _per_row(kind: Kind, measure: Measure | None) -> int:
+    """Most that one row changes."""
     if kind in ("rows", "values") or measure is None:
-        return stage.max_rows_per_cell
+        return 1
     if kind == "sum":
-        return stage.max_rows_per_cell * max(abs(units) for units in bounds_in_units(measure))
-    return stage.max_rows_per_cell * reach_in_units(measure) ** (2 if kind == "squares" else 1)
+        return max(abs(units) for units in bounds_in_units(measure))
+    return reach_in_units(measure) ** (2 if kind == "squares" else 1)
 
 
 def bounds_in_units(measure: Measure) -> tuple[int, int]:
@@ -296,7 +348,7 @@ def reach_in_units(measure: Measure) -> int:
 def _sampler(stage: DpTable, scale: Fraction, per_cell: int, measures: int) -> tuple[Sampler, Fraction]:
     """diffprivlib where its scale is allowed and the δ of its draws is a small part of the stage's; else OpenDP."""
     if scale <= MAX_DIFFPRIVLIB_SCALE and stage.delta > 0:
-        delta = stage.max_cells_per_person * draw_delta(scale, per_cell / scale)
+        delta = _cells(stage) * draw_delta(scale, per_cell / scale)
         if delta * measures <= SAMPLER_SHARE * Fraction(stage.delta):
             return "diffprivlib", delta
     return "opendp", Fraction(0)

@@ -1,4 +1,5 @@
-"""From the table to the rows that count: person ``p``, groups ``g0…``, and whole numbers that are added up; nothing else.
+"""From the table to the rows that count: whose they are, ``p`` (with the period ``d`` where that is protected), groups
+``g0…``, and whole numbers that are added up; nothing else.
 
 Of measure i that is about a column these are ``u<i>``, its clamped values in whole units, for a sum; for a mean and a
 variance ``v<i>``, 1 where there is a value, ``c<i>``, its distance from the middle of the bounds, and ``q<i>``, that squared.
@@ -11,7 +12,7 @@ no bound. From here on every column has a name of our own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals as nw
@@ -25,22 +26,29 @@ from anonymize.errors import InputError, Problem, RecipeError
 from anonymize.recipe import DpTable, Measure
 from anonymize.tables.base import Frame, TableEngine, distinct
 
+UNIT = ("p", "d")  # whose a row is: a person, and the period
 NUMERIC = ("integer", "decimal", "number")
 
 
 @dataclass(frozen=True)
 class Shaped:
-    """``frame`` has columns p, g0… and ``amounts``, no nulls. The counts are exact: internal.
+    """``frame`` has columns ``unit``, g0… and ``amounts``, no nulls. The counts are exact: internal.
 
+    ``nobodys``: the rows that were declared to be nobody's, with the same columns but for ``unit``.
     ``amounts_missing``: rows without a value, for each measure that is about a column, in the stage's order.
+    ``amounts_before``: the sum of each such column as it came, before clamping and bounding; in doubles, roughly.
     """
 
     frame: Frame
+    unit: tuple[str, ...]
     groups: tuple[str, ...]
     amounts: tuple[str, ...]
     rows_in: int
     rows_without_group: int
     amounts_missing: tuple[int, ...]
+    amounts_before: tuple[float, ...] = ()
+    nobodys: Frame | None = None
+    rows_of_nobody: int = 0
 
 
 def of_columns(stage: DpTable) -> tuple[tuple[int, Measure], ...]:
@@ -71,32 +79,44 @@ def shape(
     *,
     stage: DpTable,
     dimensions: tuple[Dimension, ...],
-    person_key: str,
+    unit: tuple[str, ...],
     ladders: Mapping[str, Ladder],
+    nobodys: bool = False,
 ) -> Shaped:
-    """Keep what counts. Raises InputError when a row has no person key: it could not be bounded."""
+    """Keep what counts; ``unit``: the columns that say together whose row it is, the person key first.
+
+    Raises InputError when a row has no person key, unless such rows are ``nobodys``: it could not be bounded.
+    """
     groups = tuple(f"g{i}" for i in range(len(dimensions)))
     measured = of_columns(stage)
     amounts = tuple(name for i, measure in measured for name in amounts_of(i, measure).values())
-    narrow = _own_names(frame, person_key, [d.group.column for d in dimensions], measured)
+    keys = UNIT[: len(unit)]
+    narrow = _own_names(frame, dict(zip(keys, unit, strict=True)), [d.group.column for d in dimensions], measured)
     for i, dimension in enumerate(dimensions):
         narrow = _with_group(engine, narrow, i, dimension, ladders)
     counts = _counts(engine, narrow, groups, [i for i, _ in measured])
-    if counts["no_key"]:
+    if counts["no_key"] and not nobodys:
         raise InputError("some rows have no person key: fill it, or set missing_person_key to 'drop' in the recipe")
     kept = narrow.filter(~_any_null(groups))
     for i, measure in measured:
         kept = _with_amounts(engine, kept, i, measure)
-    kept = kept.select("p", *groups, *(nw.col(amount).fill_null(0) for amount in amounts))
+    kept = kept.select(*keys, *groups, *(nw.col(amount).fill_null(0) for amount in amounts))
     for group, dimension in zip(groups, dimensions, strict=True):
         kept = _in_domain(engine, kept, group, dimension)
-    missing = tuple(counts[f"a{i}"] for i, _ in measured)
-    return Shaped(kept, groups, amounts, counts["rows"], counts["no_group"], missing)
+    missing = tuple(int(counts[f"a{i}"]) for i, _ in measured)
+    before = tuple(float(counts[f"b{i}"]) for i, _ in measured)
+    shaped = Shaped(kept, keys, groups, amounts, int(counts["rows"]), int(counts["no_group"]), missing, before)
+    return _without_nobodys(shaped, int(counts["no_key"])) if nobodys else shaped
 
 
-def _own_names(frame: Frame, person_key: str, grouped: list[str], measured: Sequence[tuple[int, Measure]]) -> Frame:
+def _without_nobodys(shaped: Shaped, how_many: int) -> Shaped:
+    nobodys = shaped.frame.filter(nw.col("p").is_null()).drop(*shaped.unit)
+    return replace(shaped, frame=shaped.frame.filter(~nw.col("p").is_null()), nobodys=nobodys, rows_of_nobody=how_many)
+
+
+def _own_names(frame: Frame, unit: Mapping[str, str], grouped: list[str], measured: Sequence[tuple[int, Measure]]) -> Frame:
     return frame.select(
-        nw.col(person_key).alias("p"),
+        *(nw.col(column).alias(name) for name, column in unit.items()),
         *(nw.col(column).alias(f"c_{i}") for i, column in enumerate(grouped)),
         *(nw.col(measure.column or "").alias(f"a{i}") for i, measure in measured),
     )
@@ -166,16 +186,22 @@ def _any_null(groups: tuple[str, ...]) -> nw.Expr:
     return nw.any_horizontal(*(nw.col(group).is_null() for group in groups), ignore_nulls=False)
 
 
-def _counts(engine: TableEngine, frame: Frame, groups: tuple[str, ...], measured: Sequence[int]) -> dict[str, int]:
-    """How many rows there are, and how many lack a key, a group, an amount; before amounts are turned into units."""
+def _counts(engine: TableEngine, frame: Frame, groups: tuple[str, ...], measured: Sequence[int]) -> dict[str, float]:
+    """How many rows there are, how many lack a key, a group, an amount; what amounts add up to before they are clamped."""
     schema = frame.collect_schema()
     flags = frame.select(
         nw.col("p").is_null().cast(nw.Int64()).alias("no_key"),
         _any_null(groups).cast(nw.Int64()).alias("no_group"),
         *(_missing(f"a{i}", is_float=schema[f"a{i}"].is_float()) for i in measured),
+        *(_roughly(f"a{i}", is_float=schema[f"a{i}"].is_float()).alias(f"b{i}") for i in measured),
     )
     totals = engine.collect(flags.select(nw.len().alias("rows"), nw.all().sum()))
-    return {str(name): 0 if pd.isna(total) else int(total) for name, total in totals.iloc[0].items()}
+    return {str(name): 0 if pd.isna(total) else total for name, total in totals.iloc[0].items()}
+
+
+def _roughly(amount: str, *, is_float: bool) -> nw.Expr:
+    number = nw.col(amount).cast(nw.Float64())
+    return nw.when(number.is_finite()).then(number) if is_float else number
 
 
 def _missing(amount: str, *, is_float: bool) -> nw.Expr:

@@ -5,8 +5,9 @@ Every refusal comes before ``before_noise`` is called; noise is drawn only after
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from anonymize.aggregates import noise, output
-from anonymize.aggregates.accounting import Loss
+from anonymize.aggregates.accounting import Loss, Unit
 from anonymize.aggregates.bounding import Bounded, bounded_cells
 from anonymize.aggregates.dimensions import Dimension, dimensions
 from anonymize.aggregates.noise import MAX_ABS, Integers, Noise
@@ -23,7 +24,7 @@ from anonymize.aggregates.plan import Kind, Plan, plan
 from anonymize.aggregates.rows import Shaped, amounts_of, check_columns, of_columns, shape
 from anonymize.columns.hierarchies import Ladder
 from anonymize.errors import PrivacyNotMet
-from anonymize.recipe import DpTable
+from anonymize.recipe import DpTable, PrivacyUnit
 from anonymize.tables.base import Frame, TableEngine
 
 Progress = Callable[[str, float], None]
@@ -57,13 +58,18 @@ def release_table(
     frame: Frame,
     *,
     stage: DpTable,
-    person_key: str,
+    unit: tuple[str, ...],
     ladders: Mapping[str, Ladder],
     before_noise: Callable[[Loss], None],
     progress: Progress,
     column_types: Mapping[str, str],
+    period: PrivacyUnit | None = None,
+    nobodys: bool = False,
 ) -> Aggregated:
-    """An (ε, δ)-differentially private table, for neighbours that differ in one person (all rows of one key).
+    """An (ε, δ)-differentially private table, for neighbours that differ in all rows of one unit.
+
+    ``unit`` names the columns that say together whose row it is: the person key, and the ``period`` where the recipe
+    protects periods. ``nobodys``: rows without a person key count, and are nobody's.
 
     ``column_types`` maps each column to integer, decimal, number, text, boolean, date, timestamp or timestamptz.
     ``before_noise`` charges the budget with the loss it is given: what it raises stops the release with no noise drawn.
@@ -71,14 +77,16 @@ def release_table(
     Raises RecipeError or InputError for what cannot be run, PrivacyNotMet when δ is no protection for so few persons
     or when a sum could leave the integers. Sources: see :mod:`anonymize.aggregates.plan`.
     """
-    planned = plan(stage)
-    check_columns(stage, person_key, column_types)
+    check_columns(stage, unit[0], column_types)
     dims = dimensions(stage, column_types)
+    planned = protecting(plan(stage), stage, period)
     progress("rows", 0.0)
-    shaped = shape(engine, frame, stage=stage, dimensions=dims, person_key=person_key, ladders=ladders)
+    shaped = shape(engine, frame, stage=stage, dimensions=dims, unit=unit, ladders=ladders, nobodys=nobodys)
     progress("bounding", 0.2)
-    cells, bounded = bounded_cells(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows)
-    _refuse_late(planned, bounded.persons)
+    cells, bounded = bounded_cells(
+        engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows, in_all=planned.max_rows_in_all
+    )
+    _refuse_late(planned, bounded.persons, shaped.rows_of_nobody, stage.allow_large_delta)
     exact = exact_cells(cells, stage, planned, dims)
     before_noise(planned.loss())
     progress("noise", 0.7)
@@ -88,19 +96,36 @@ def release_table(
     return Aggregated(
         table=table,
         columns=output.columns(dims, stage, planned),
-        report_public=_public(stage, planned, dims, len(table)),
-        report_internal=_internal(shaped, bounded, exact, len(table)),
+        report_public=_public(stage, planned, dims, len(table), period),
+        report_internal=_internal(stage, shaped, bounded, exact, len(table), rows_counted=int(cells["rows"].sum())),
     )
 
 
-def _refuse_late(planned: Plan, persons: int) -> None:
+def protecting(planned: Plan, stage: DpTable, period: PrivacyUnit | None) -> Plan:
+    """The plan, with what it protects as one, and the days outside of which no row counts where the stage declares them."""
+    if period is None:
+        return planned
+    units: Mapping[str, Unit] = {"day": "person_day", "week": "person_week", "month": "person_month"}
+    return replace(planned, unit=units[period.period], covers=covered_days(stage, period))
+
+
+def covered_days(stage: DpTable, period: PrivacyUnit) -> tuple[dt.date, dt.date] | None:
+    """The declared range of the very column and zone that periods are taken from: rows outside it are left out."""
+    for group in stage.group_by:
+        if group.column == period.column and group.time_zone == period.time_zone and group.start and group.end:
+            return dt.date.fromisoformat(group.start), dt.date.fromisoformat(group.end)
+    return None
+
+
+def _refuse_late(planned: Plan, persons: int, rows_of_nobody: int, large_delta: bool) -> None:
     """What only the number of persons can tell; the number itself is not told."""
-    if not Fraction(planned.delta) * persons < 1:
+    if not (large_delta or Fraction(planned.delta) * persons < 1):
         raise PrivacyNotMet(
-            "delta is not below one in the number of persons: publishing one person as is would be allowed. Lower delta"
+            "delta is not below one in the number of persons: publishing one person as is would be allowed. Lower delta, "
+            "or say allow_large_delta in the recipe"
         )
     for measure in planned.drawn:
-        if not persons * measure.per_cell + measure.noise.reach < MAX_ABS:
+        if not (persons + rows_of_nobody) * measure.per_cell + measure.noise.reach < MAX_ABS:
             raise PrivacyNotMet(f"measure {measure.name!r} could leave the 64-bit integers: choose a larger unit")
 
 
@@ -147,17 +172,32 @@ def draw(exact: ExactCells, planned: Plan) -> tuple[dict[str, pa.Array], dict[Ke
     return groups, drawn
 
 
-def _public(stage: DpTable, planned: Plan, dims: tuple[Dimension, ...], cells: int) -> dict[str, Any]:
+def _public(stage: DpTable, planned: Plan, dims: tuple[Dimension, ...], cells: int, period: PrivacyUnit | None) -> dict[str, Any]:
     return {
         "stage": "dp_table",
-        "guarantee": "(epsilon, delta)-differential privacy for each person, all rows of a person key together",
+        "guarantee": f"(epsilon, delta)-differential privacy for each {_UNITS[planned.unit]}",
         **planned.as_dict(),
+        "privacy_unit": _unit_as_dict(planned, period),
         "cells": stage.cells,
         "cells_published": cells,
         "group_by": [_described(dimension) for dimension in dims],
         "clipped_at_zero": [m.name for m in stage.measures if output.clipped_at_zero(stage, m)],
         "notes": _notes(stage),
     }
+
+
+_UNITS: Mapping[Unit, str] = {
+    "person": "person, all rows of a person key together",
+    "person_day": "person and day, all rows of a person key within the day together",
+    "person_week": "person and week, all rows of a person key within the week together",
+    "person_month": "person and month, all rows of a person key within the month together",
+}
+
+
+def _unit_as_dict(planned: Plan, period: PrivacyUnit | None) -> dict[str, str]:
+    zone = {} if period is None else {"column": period.column, "time_zone": period.time_zone}
+    days = {} if planned.covers is None else dict(zip(("from", "until"), (day.isoformat() for day in planned.covers), strict=True))
+    return {"unit": planned.unit, **zone, **days}
 
 
 def _described(dimension: Dimension) -> dict[str, Any]:
@@ -180,11 +220,31 @@ def _notes(stage: DpTable) -> list[str]:
     return notes
 
 
-def _internal(shaped: Shaped, bounded: Bounded, exact: ExactCells, published: int) -> dict[str, Any]:
+def _sums(stage: DpTable, shaped: Shaped, exact: ExactCells) -> dict[str, dict[str, float]]:
+    """Of each summed column: what its rows add up to as they came, and what the declared values and bounds left of it."""
+    left = {
+        measure.name: float(exact.values[measure.name, "sum"].sum()) * float(measure.unit)
+        for _, measure in of_columns(stage) if measure.kind == "sum"
+    }  # fmt: skip
+    before = dict(zip((measure.name for _, measure in of_columns(stage)), shaped.amounts_before, strict=True))
+    return {name: {"before": before[name], "after": after} for name, after in left.items()}
+
+
+def _internal(stage: DpTable, shaped: Shaped, bounded: Bounded, exact: ExactCells, published: int, *, rows_counted: int) -> dict[str, Any]:
+    nobodys = rows_counted - bounded.rows_after
     return {
+        "bounding": {
+            "persons": bounded.persons,
+            "rows_before": bounded.rows_before,
+            "rows_after": bounded.rows_after,
+            "person_cells_before": bounded.person_cells_before,
+            "person_cells_after": bounded.person_cells_after,
+            "rows_of_nobody": nobodys,
+            "sums": _sums(stage, shaped, exact),
+        },
         "rows": shaped.rows_in,
         "rows_without_group": shaped.rows_without_group,
-        "rows_outside_domain": shaped.rows_in - shaped.rows_without_group - bounded.rows_before,
+        "rows_outside_domain": shaped.rows_in - shaped.rows_without_group - bounded.rows_before - nobodys,
         "amounts_missing": list(shaped.amounts_missing),
         "persons": bounded.persons,
         "rows_before_bounding": bounded.rows_before,

@@ -5,7 +5,7 @@ dropped. Budgets are exact decimals; numbers that are not finite and positive ar
 form, so that ``nan`` cannot slip through a comparison.
 """
 
-from anonymize.recipe.aggregates import Bucket, DpTable, GroupBy, Measure
+from anonymize.recipe.aggregates import Bucket, DpTable, GroupBy, Measure, Period, PrivacyUnit
 from anonymize.recipe.columns import Column, Role
 from anonymize.recipe.document import Recipe
 from anonymize.recipe.hierarchies import (
@@ -42,9 +42,11 @@ from anonymize.recipe.microdata import (
 from anonymize.recipe.parsing import json_schema, loads, parse
 from anonymize.recipe.rows import Derive, KeepRows, Recode
 from anonymize.recipe.stages import Scan, Stage
+from anonymize.recipe.values import PERIOD
 
 __all__ = [
     "DRAWN_FROM_DATA",
+    "PERIOD",
     "PERSONS",
     "Alpha",
     "BetaLikeness",
@@ -68,11 +70,13 @@ __all__ = [
     "Loss",
     "Measure",
     "Microaggregate",
+    "Period",
     "PlaceHierarchy",
     "Places",
     "PopulationModel",
     "PrefixHierarchy",
     "PrivacyModel",
+    "PrivacyUnit",
     "Pseudonym",
     "QuantileHierarchy",
     "Recipe",

@@ -13,6 +13,20 @@ from anonymize.recipe.values import Bound, Delta, Epsilon, Exact, Name, Unit, Va
 Bucket = Literal["hour", "day", "week", "month", "quarter", "year", "hour_of_day", "day_of_week"]
 
 
+Period = Literal["day", "week", "month"]
+
+
+class PrivacyUnit(Value):
+    """What is protected as one: all that a person did within one ``period`` of local time, a day, a week or a month.
+
+    Weaker than protecting the person: over several periods more can be learnt about one.
+    """
+
+    period: Period
+    column: Name
+    time_zone: Annotated[str, AfterValidator(zone_name)] = "UTC"
+
+
 class GroupBy(Value):
     """One dimension of a DP table: a column as it is, at a level of its hierarchy, or in time buckets.
 
@@ -83,7 +97,11 @@ class Measure(Value):
 
 
 class DpTable(Value):
-    """A table of noisy aggregates, (ε, δ)-differentially private for the person (Dwork & Roth 2014)."""
+    """A table of noisy aggregates, (ε, δ)-differentially private for the person (Dwork & Roth 2014).
+
+    ``max_rows_per_person``: at most so many rows of a person in all cells together, beside the limits a cell; it gives
+    less noise where few persons fill all their cells. ``allow_large_delta``: lets δ reach one in the number of persons.
+    """
 
     stage: Literal["dp_table"]
     group_by: Annotated[tuple[GroupBy, ...], Field(min_length=1, max_length=8)]
@@ -92,6 +110,8 @@ class DpTable(Value):
     delta: Delta = Decimal(0)
     max_cells_per_person: Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
     max_rows_per_cell: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 1
+    max_rows_per_person: Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)] | None = None
+    allow_large_delta: bool = False
     cells: Literal["public", "private"]
     minimum_persons: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 1
     noise: Literal["laplace", "gaussian"] = "laplace"

@@ -42,6 +42,11 @@ def problems_of(recipe: Recipe) -> list[str]:
             for name, column in recipe.columns.items()
             if column.release_as is not None
         ]
+    if protecting and not isinstance(recipe.stages[-1], DpTable):
+        if recipe.privacy_unit is not None:
+            problems.append("/privacy_unit|only a dp_table can protect a period of a person's life; the other stages protect persons")
+        if recipe.missing_person_key == "nobody":
+            problems.append("/missing_person_key|only a dp_table can count rows that are nobody's; say 'refuse' or 'drop'")
     derived = {stage.name for stage in recipe.stages if isinstance(stage, Derive)}
     known = set(recipe.columns) | derived
     for i, stage in enumerate(recipe.stages):
@@ -68,6 +73,7 @@ def problems_of(recipe: Recipe) -> list[str]:
             problems += _model_checks(recipe, stage, f"/stages/{i}")
         if isinstance(stage, DpTable):
             problems += _dp_checks(recipe, stage, f"/stages/{i}", known)
+            problems += _unit_checks(recipe, known)
         if isinstance(stage, Scan):
             if recipe.person_key is not None:
                 problems.append(f"/stages/{i}|data with a person key are personal: a scan does not protect them")
@@ -155,6 +161,15 @@ def _population_checks(recipe: Recipe, at: str) -> list[str]:
     if PERSONS in recipe.quasi_identifiers:
         problems.append(f"{at}|a quasi-identifier called {PERSONS!r} cannot be told from the population table's count: rename it")
     return problems
+
+
+def _unit_checks(recipe: Recipe, known: set[str]) -> list[str]:
+    unit = recipe.privacy_unit
+    if unit is None:
+        return []
+    if unit.column == recipe.person_key or _role_of(recipe, unit.column) is Role.DIRECT_IDENTIFIER:
+        return ["/privacy_unit/column|the period is taken from a column of dates or times, not from who the person is"]
+    return [] if unit.column in known else [f"/privacy_unit/column|column {unit.column!r} is not among the recipe's columns"]
 
 
 def _dp_checks(recipe: Recipe, stage: DpTable, at: str, known: set[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from anonymize.errors import RecipeError
+from anonymize.recipe.aggregates import PrivacyUnit
 from anonymize.recipe.checks import problems_of
 from anonymize.recipe.columns import Column, Role
 from anonymize.recipe.hierarchies import Hierarchy, file_of
@@ -19,12 +20,17 @@ from anonymize.recipe.values import Name, Value
 
 
 class Recipe(Value):
-    """The whole recipe. Build it with :func:`parse`, which names every problem at once."""
+    """The whole recipe. Build it with :func:`parse`, which names every problem at once.
+
+    ``missing_person_key``: rows that name no person are refused, left out, or declared to be nobody's: these count in a
+    DP table, and nothing protects whoever they were about.
+    """
 
     recipe: Literal[1]
     title: Annotated[str, Field(min_length=1, max_length=300)]
     person_key: Name | None = None
-    missing_person_key: Literal["refuse", "drop"] = "refuse"
+    missing_person_key: Literal["refuse", "drop", "nobody"] = "refuse"
+    privacy_unit: PrivacyUnit | None = None
     columns: Annotated[dict[Name, Column], Field(min_length=1, max_length=1000)]
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=20)]
 

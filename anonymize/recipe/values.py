@@ -68,7 +68,8 @@ def _plain_name(name: str) -> str:
     return name
 
 
-RESERVED = frozenset({"file_row_number"})  # what readers of Parquet call the place of a row
+PERIOD = "__period__"  # the column that holds the period of a person × period
+RESERVED = frozenset({"file_row_number", PERIOD})  # the first is what readers of Parquet call the place of a row
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain_name)]
 
 

@@ -41,7 +41,7 @@ def _shaped(engine, rows: list[oracle.Row]) -> Shaped:
         "u0": pa.array([row.units[0] for row in rows], pa.int64()),
     }
     frame = engine.from_pandas(pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype))
-    return Shaped(frame, ("g0", "g1"), ("u0",), len(rows), 0, (0,))
+    return Shaped(frame, ("p",), ("g0", "g1"), ("u0",), len(rows), 0, (0,))
 
 
 def _bounded(engine, rows: list[oracle.Row], max_cells: int, max_rows: int) -> Bounded:

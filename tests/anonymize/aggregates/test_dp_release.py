@@ -189,7 +189,7 @@ def test_columns_named_like_ours_or_like_sql_are_only_names(engine, quiet):
         max_cells_per_person=2,
         max_rows_per_cell=2,
     )
-    released = release(engine, rows, stage, types, person_key="p")
+    released = release(engine, rows, stage, types, unit=("p",))
     assert _values(released, "g0", "n") == [("a", Decimal(7)), ("b", Decimal(1))]
 
 

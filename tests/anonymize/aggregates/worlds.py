@@ -45,7 +45,7 @@ def release(
     engine: TableEngine, rows: pd.DataFrame, stage: DpTable, types: dict[str, str] = TYPES, **arguments: Any
 ) -> staging.Aggregated:
     given: dict[str, Any] = {
-        "person_key": "who",
+        "unit": ("who",),
         "ladders": {},
         "before_noise": lambda loss: None,
         "progress": lambda step, share: None,
@@ -61,8 +61,8 @@ def exact(rows: pd.DataFrame, stage: DpTable) -> staging.ExactCells:
     planned = staging.plan(stage)
     with DuckEngine(threads=1) as engine:
         frame = engine.from_pandas(rows)
-        shaped = staging.shape(engine, frame, stage=stage, dimensions=dims, person_key="who", ladders={})
-        cells, _ = staging.bounded_cells(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows)
+        shaped = staging.shape(engine, frame, stage=stage, dimensions=dims, unit=("who",), ladders={})
+        cells, _ = staging.bounded_cells(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows, in_all=planned.max_rows_in_all)
         return staging.exact_cells(cells, stage, planned, dims)
 
 
