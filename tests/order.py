@@ -10,10 +10,13 @@ LONG = (
     "tests/live/",
     "tests/browser/",
     "tests/docs/test_tutorial.py",
+    "tests/anonymize/spark/",
     "tests/api/test_schema.py",
 )
 # These share one running platform (the fixture ``site``), so one worker has them all.
 ONE_PLATFORM = ("tests/browser/", "tests/docs/test_tutorial.py")
+# And these one Spark, which takes seconds to start.
+ONE_SPARK = "tests/anonymize/spark/"
 
 
 def place(item: pytest.Item) -> int:
@@ -29,4 +32,6 @@ class LongFirst(LoadFileScheduling):
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(ONE_SPARK):
+            return "one Spark"
         return "one platform" if nodeid.startswith(ONE_PLATFORM) else super()._split_scope(nodeid)

@@ -1,4 +1,4 @@
-"""Where rows live: DuckDB by default, pandas for people who hold a DataFrame. Spark has its place beside them.
+"""Where rows live: DuckDB by default, pandas for people who hold a DataFrame, Spark when data outgrow one machine.
 
 The engines are loaded when they are first named: a process that only plans needs none of them.
 """
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from anonymize.tables.base import TableEngine
     from anonymize.tables.duck import DuckEngine
     from anonymize.tables.pandas_engine import PandasEngine
+    from anonymize.tables.spark import SparkEngine
 
-__all__ = ["DuckEngine", "PandasEngine", "TableEngine"]
-_HOMES = {"TableEngine": "base", "DuckEngine": "duck", "PandasEngine": "pandas_engine"}
+__all__ = ["DuckEngine", "PandasEngine", "SparkEngine", "TableEngine"]
+_HOMES = {"TableEngine": "base", "DuckEngine": "duck", "PandasEngine": "pandas_engine", "SparkEngine": "spark"}
 
 
 def __getattr__(name: str) -> Any:

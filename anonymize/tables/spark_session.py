@@ -1,0 +1,126 @@
+"""The Spark that rows live in: one a process, started when it is first needed, and quiet about values.
+
+``ANONYMIZE_SPARK_MASTER`` says where it runs: ``local[*]`` (the default: this machine, all cores), ``spark://host:7077``
+or whatever Spark takes for a master. All else (memory, executors, the folder it spills to) is Spark's own configuration:
+``spark-defaults.conf`` in ``SPARK_CONF_DIR``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from anonymize.errors import AnonymizeError, InputError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MASTER = "ANONYMIZE_SPARK_MASTER"
+NO_PYSPARK = "Spark is not installed: pip install 'opendata[spark]', or choose another engine"
+NO_JAVA = "Spark needs Java 17 or later: install it and put java on the PATH or name it in JAVA_HOME, or choose another engine"
+
+# Of the session that we work in, whoever started Spark.
+SESSION = {
+    "spark.sql.session.timeZone": "UTC",  # a cast must not depend on where a worker runs
+    "spark.sql.ansi.enabled": "true",  # overflow is an error, never a wrapped or a missing number
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",  # a time without a zone stays without one
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",  # one calendar, before 1582 too
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.redaction.string.regex": "(?s).+",  # plans quote a recipe's values: pages and event logs show none
+}
+# Of a Spark that we start.
+START = {
+    "spark.app.name": "anonymize",
+    "spark.log.level": "OFF",  # messages of failed tasks quote values
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.io.encryption.enabled": "true",  # what it spills is sealed with a key that only its processes hold
+}
+LOCAL = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+
+
+def session(**more: str) -> SparkSession:
+    """The process's Spark session, started when there is none; ``more`` settings are for one that is started here.
+
+    Raises InputError when pyspark or Java is missing.
+    """
+    spark = _pyspark()
+    running: SparkSession | None = spark.getActiveSession()
+    return running if running is not None else _started(spark, more)
+
+
+def ours(running: SparkSession) -> SparkSession:
+    """A session of the same Spark with the settings that exactness depends on; the caller's own keeps its own."""
+    _hush()
+    made = running.newSession()
+    for name, value in SESSION.items():
+        made.conf.set(name, value)
+    return made
+
+
+@contextmanager
+def no_values_told() -> Iterator[None]:
+    """Spark's messages quote values ("the value '…' cannot be cast"): only their kind may leave."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError, pa.ArrowException) as error:
+        failure = AnonymizeError(f"the table engine could not finish: {type(error).__name__}")
+        failure.who = "us"
+        raise failure from None
+
+
+def _hush() -> None:
+    """The Python side writes failed queries with their values to its own logs, and all it sends to Spark at level DEBUG."""
+    from pyspark.logger import PySparkLogger
+
+    for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+        PySparkLogger.getLogger(name).disabled = True
+    logging.getLogger("py4j").setLevel(logging.ERROR)
+
+
+def _pyspark() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it does not know pandas 3 yet, and we hand it Arrow tables only
+            from pyspark.sql import SparkSession
+    except ImportError:
+        raise InputError(NO_PYSPARK) from None
+    return SparkSession
+
+
+def _started(spark: Any, more: dict[str, str]) -> SparkSession:
+    if not java():
+        raise InputError(NO_JAVA)
+    master = os.environ.get(MASTER) or "local[*]"
+    settings = {**START, **(LOCAL if master.startswith("local") else {}), **more}
+    builder = spark.builder.master(master)
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    from pyspark.errors import PySparkException
+
+    try:
+        started: SparkSession = builder.getOrCreate()
+    except PySparkException:
+        raise InputError(f"Spark could not be started at {MASTER}={master}: is that address right, and is it Java 17 or later?") from None
+    return started
+
+
+def java() -> str | None:
+    """The program that Spark will start."""
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java", path=os.path.join(home, "bin") if home else None)

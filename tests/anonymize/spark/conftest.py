@@ -1,0 +1,32 @@
+"""One Spark for all tests of a process, on this machine alone; without pyspark or Java its tests are skipped, and say so."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+
+from anonymize.tables import SparkEngine, spark_session
+
+# Tests are short: what is compiled for a long run costs more than it gives.
+QUICK = {"spark.sql.shuffle.partitions": "2", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory) -> Iterator[object]:
+    if importlib.util.find_spec("pyspark") is None:
+        pytest.skip("needs pyspark: pip install 'opendata[spark]'")
+    if spark_session.java() is None:
+        pytest.skip("needs Java 17 or later: apt-get install default-jre-headless")
+    with pytest.MonkeyPatch.context() as here:
+        here.setenv(spark_session.MASTER, "local[2]")
+        running = spark_session.session(**QUICK, **{"spark.local.dir": str(tmp_path_factory.mktemp("spark"))})
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def engine(spark, tmp_path):
+    with SparkEngine(spark, temp_directory=tmp_path) as made:
+        yield made
