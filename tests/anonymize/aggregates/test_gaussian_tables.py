@@ -14,10 +14,11 @@ from anonymize.aggregates import ratios
 from anonymize.aggregates.accounting import compose, epsilon_of_rho
 from anonymize.aggregates.gaussian import half_width, sigma_of_rho, tail
 from anonymize.aggregates.noise import add_noise, of_scale, of_variance
-from anonymize.aggregates.plan import plan
+from anonymize.aggregates.plan import MeasurePlan, plan
 from anonymize.errors import RecipeError
 from anonymize.tables import DuckEngine
 from tests.anonymize.aggregates.worlds import dp_stage, release, table_of
+from tests.bench.coverage import covered
 
 
 @pytest.fixture
@@ -138,3 +139,22 @@ def test_half_the_noise_would_be_seen_in_the_coverage(monkeypatch):
     monkeypatch.setattr(ratios, "half_width_of_difference", lambda *given: true(*given) * 0.7)
     with pytest.raises(AssertionError):
         test_a_means_interval_covers_nineteen_times_in_twenty("laplace", 5000, 0.0)
+
+
+@pytest.mark.parametrize("noise", ["laplace", "gaussian"])
+def test_a_variances_interval_covers_nineteen_times_in_twenty_and_little_more(noise):
+    """4,000 cells of many persons: a coverage outside 0.93 to 0.985 is seen once in 10^7 runs where 0.957 is right."""
+    stage = dp_stage(measures=[{"name": "m", "kind": "variance", "column": "amount", "lower": 0, "upper": 100}], noise=noise, epsilon="2")
+    assert 0.935 <= covered(stage, 50_000, cells=4_000) <= 0.98
+
+
+def test_an_interval_of_three_noises_is_as_wide_as_their_draws_say():
+    rng = np.random.default_rng(20261122)
+    for scales, a, b in (((1000, 30, 3), 5.0, 200.0), ((1000, 30, 3), 0.0, 0.0), ((50, 50, 50), 1.0, 1.0)):
+        of = {
+            kind: MeasurePlan("m", kind, Decimal(1), Fraction(1), 1, 1, of_scale(Fraction(scale), "opendp"), Fraction(0))
+            for kind, scale in zip(("squares", "centred", "values"), scales, strict=True)
+        }
+        h = float(ratios._half_width_of_three(of, np.array([a]), np.array([b]), 0.05)[0])
+        x, y, z = (rng.laplace(0, scale, 200_000) for scale in scales)
+        assert 0.047 < np.mean(np.abs(x + a * y + b * z) > h) < 0.052
