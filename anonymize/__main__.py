@@ -1,4 +1,5 @@
-"""``python -m anonymize profile FILE``, ``python -m anonymize run RECIPE.json --input FILE --output DIR`` ``python -m anonymize frontier RECIPE.json --input FILE --output DIR [--k 2,5,10] [--l 2,3] [--methods full_domain,local_recoding]`` and
+"""``python -m anonymize profile FILE``, ``python -m anonymize run RECIPE.json --input FILE --output DIR`` ``python -m anonymize frontier RECIPE.json --input FILE --output DIR [--k 2,5,10] [--l 2,3] [--methods full_domain,local_recoding]`` ,
+``python -m anonymize forecast RECIPE.json --input FILE --output DIR [--factors 0.25,0.5,2,4]`` and
 ``python -m anonymize assess ORIGINAL RELEASE --recipe RECIPE.json [--holdout FILE] [--sample-fraction 0.1]``.
 
 Exit status: 0 done; 2 the recipe or the input cannot be used, with one clear line; 3 the privacy asked for cannot be
@@ -11,6 +12,7 @@ import argparse
 import json
 import sys
 import tempfile
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from anonymize import recipe as recipes
@@ -21,7 +23,7 @@ from anonymize.errors import AnonymizeError, InputError, RecipeError
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        command = {"profile": _profile, "run": _run, "frontier": _frontier, "assess": _assess, "schema": _schema}[options.command]
+        command = {"profile": _profile, "run": _run, "frontier": _frontier, "forecast": _forecast, "assess": _assess, "schema": _schema}[options.command]
         command(options)
     except AnonymizeError as error:
         print(f"anonymize: {error.message}", file=sys.stderr)
@@ -53,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     choose.add_argument("--k", default="2,5,10,20", help="values of k, with commas between")
     choose.add_argument("--l", default="", help="values of distinct l-diversity for every sensitive column; 1 asks nothing; default: what the recipe asks")
     choose.add_argument("--methods", default="full_domain,local_recoding", help="full_domain, local_recoding, fixed (with the recipe's levels)")
+    foresee = commands.add_parser("forecast", help="expected errors of a DP table by size of cell, for other ε and coarser grids; draws no noise; exact figures")
+    foresee.add_argument("recipe", type=Path)
+    foresee.add_argument("--input", type=Path, required=True)
+    foresee.add_argument("--output", type=Path, required=True)
+    foresee.add_argument("--factors", default="0.25,0.5,2,4", help="other ε, as multiples of the recipe's, with commas between")
     assess = commands.add_parser("assess", help="what a release gives away and is still good for, against its original; exact figures, for the officer")
     assess.add_argument("original", type=Path)
     assess.add_argument("release", type=Path)
@@ -134,6 +141,39 @@ def _frontier(options: argparse.Namespace) -> None:
         written["svg"].write_text(standalone(picture), encoding="utf-8")
     met = sum(point["met"] for point in found["points"])
     print(f"{met} of {len(found['points'])} settings can be had: see {written['md'].name}")
+
+
+def _forecast(options: argparse.Namespace) -> None:
+    from anonymize.forecast import forecast, to_markdown
+    from anonymize.forecast.drawn import lines
+    from anonymize.pictures import forecast_chart, standalone
+
+    written = {kind: options.output / f"forecast.{kind}" for kind in ("json", "md", "svg")}
+    for path in written.values():
+        path.unlink(missing_ok=True)
+    recipe, factors = _recipe(options.recipe), _factors(options.factors)
+    with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
+        scratch = Path(name)
+        typed = _load(options.input, scratch)
+        found = forecast(recipe, typed, factors=factors, folder=options.recipe.parent, scratch=scratch)
+    options.output.mkdir(parents=True, exist_ok=True)
+    written["json"].write_text(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    written["md"].write_text(to_markdown(found), encoding="utf-8")
+    picture = forecast_chart(lines(found["points"]))
+    if picture:
+        written["svg"].write_text(standalone(picture), encoding="utf-8")
+    met = sum(point["met"] for point in found["points"])
+    print(f"{met} of {len(found['points'])} settings can be had: see {written['md'].name}")
+
+
+def _factors(text: str) -> list[Decimal]:
+    try:
+        found = [Decimal(part.strip()) for part in text.split(",")] if text.strip() else []
+    except InvalidOperation:
+        found = [Decimal(0)]
+    if not all(factor.is_finite() and 0 < factor <= 1000 for factor in found):
+        raise RecipeError("--factors takes numbers above 0 with commas between, such as 0.5,2")
+    return found
 
 
 def _numbers(option: str, text: str) -> list[int]:

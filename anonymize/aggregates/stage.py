@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from anonymize.aggregates import noise, output
+from anonymize.aggregates import forecast, noise, output
 from anonymize.aggregates.accounting import Loss, Unit
 from anonymize.aggregates.bounding import Bounded, bounded_cells
 from anonymize.aggregates.dimensions import Dimension, dimensions
@@ -53,6 +53,29 @@ class ExactCells:
     with_data: int
 
 
+@dataclass(frozen=True)
+class Counted:
+    """All that is known of a table just before noise: exact, and never shown."""
+
+    planned: Plan
+    dims: tuple[Dimension, ...]
+    shaped: Shaped
+    bounded: Bounded
+    cells: pd.DataFrame
+    exact: ExactCells
+
+    @property
+    def rows_of_nobody(self) -> int:
+        """Rows in the cells that no limit holds for."""
+        return int(self.cells["rows"].sum()) - self.bounded.rows_after
+
+    def forecast(self, stage: DpTable, planned: Plan) -> dict[str, Any]:
+        """How wrong a table of these cells will be, under another plan too: for the internal half."""
+        values = {key: self.cells[column].to_numpy(dtype=np.int64) for key, column in _sources(stage, planned).items()}
+        empty = 0 if stage.cells == "private" else len(next(iter(self.exact.groups.values()))) - len(self.cells)
+        return forecast.expected(forecast.Exact(self.cells["persons"].to_numpy(dtype=np.int64), values, empty), stage, planned)
+
+
 def release_table(
     engine: TableEngine,
     frame: Frame,
@@ -77,6 +100,37 @@ def release_table(
     Raises RecipeError or InputError for what cannot be run, PrivacyNotMet when δ is no protection for so few persons
     or when a sum could leave the integers. Sources: see :mod:`anonymize.aggregates.plan`.
     """
+    counted = count_cells(
+        engine, frame, stage=stage, unit=unit, ladders=ladders, progress=progress, column_types=column_types, period=period, nobodys=nobodys
+    )
+    planned, dims, exact = counted.planned, counted.dims, counted.exact
+    foreseen = counted.forecast(stage, planned)
+    before_noise(planned.loss())
+    progress("noise", 0.7)
+    groups, noisy = draw(exact, planned)
+    progress("writing", 0.95)
+    table = output.table(groups, noisy, stage, planned)
+    return Aggregated(
+        table=table,
+        columns=output.columns(dims, stage, planned),
+        report_public=_public(stage, planned, dims, len(table), period),
+        report_internal={**_internal(stage, counted, len(table)), "forecast": foreseen},
+    )
+
+
+def count_cells(
+    engine: TableEngine,
+    frame: Frame,
+    *,
+    stage: DpTable,
+    unit: tuple[str, ...],
+    ladders: Mapping[str, Ladder],
+    progress: Progress,
+    column_types: Mapping[str, str],
+    period: PrivacyUnit | None = None,
+    nobodys: bool = False,
+) -> Counted:
+    """The bounded, exact cells of a stage, with every refusal that comes before noise; see :func:`release_table`."""
     check_columns(stage, unit[0], column_types)
     dims = dimensions(stage, column_types)
     planned = protecting(plan(stage), stage, period)
@@ -87,18 +141,7 @@ def release_table(
         engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows, in_all=planned.max_rows_in_all
     )
     _refuse_late(planned, bounded.persons, shaped.rows_of_nobody, stage.allow_large_delta)
-    exact = exact_cells(cells, stage, planned, dims)
-    before_noise(planned.loss())
-    progress("noise", 0.7)
-    groups, noisy = draw(exact, planned)
-    progress("writing", 0.95)
-    table = output.table(groups, noisy, stage, planned)
-    return Aggregated(
-        table=table,
-        columns=output.columns(dims, stage, planned),
-        report_public=_public(stage, planned, dims, len(table), period),
-        report_internal=_internal(stage, shaped, bounded, exact, len(table), rows_counted=int(cells["rows"].sum())),
-    )
+    return Counted(planned, dims, shaped, bounded, cells, exact_cells(cells, stage, planned, dims))
 
 
 def protecting(planned: Plan, stage: DpTable, period: PrivacyUnit | None) -> Plan:
@@ -230,27 +273,33 @@ def _sums(stage: DpTable, shaped: Shaped, exact: ExactCells) -> dict[str, dict[s
     return {name: {"before": before[name], "after": after} for name, after in left.items()}
 
 
-def _internal(stage: DpTable, shaped: Shaped, bounded: Bounded, exact: ExactCells, published: int, *, rows_counted: int) -> dict[str, Any]:
-    nobodys = rows_counted - bounded.rows_after
+def bounding(stage: DpTable, counted: Counted) -> dict[str, Any]:
+    """What the limits per unit and the bounds left of persons, rows and sums; exact."""
+    found = counted.bounded
     return {
-        "bounding": {
-            "persons": bounded.persons,
-            "rows_before": bounded.rows_before,
-            "rows_after": bounded.rows_after,
-            "person_cells_before": bounded.person_cells_before,
-            "person_cells_after": bounded.person_cells_after,
-            "rows_of_nobody": nobodys,
-            "sums": _sums(stage, shaped, exact),
-        },
+        "persons": found.persons,
+        "rows_before": found.rows_before,
+        "rows_after": found.rows_after,
+        "person_cells_before": found.person_cells_before,
+        "person_cells_after": found.person_cells_after,
+        "rows_of_nobody": counted.rows_of_nobody,
+        "sums": _sums(stage, counted.shaped, counted.exact),
+    }
+
+
+def _internal(stage: DpTable, counted: Counted, published: int) -> dict[str, Any]:
+    shaped, bounded = counted.shaped, counted.bounded
+    return {
+        "bounding": bounding(stage, counted),
         "rows": shaped.rows_in,
         "rows_without_group": shaped.rows_without_group,
-        "rows_outside_domain": shaped.rows_in - shaped.rows_without_group - bounded.rows_before - nobodys,
+        "rows_outside_domain": shaped.rows_in - shaped.rows_without_group - bounded.rows_before - counted.rows_of_nobody,
         "amounts_missing": list(shaped.amounts_missing),
         "persons": bounded.persons,
         "rows_before_bounding": bounded.rows_before,
         "rows_after_bounding": bounded.rows_after,
         "person_cells_before_bounding": bounded.person_cells_before,
         "person_cells_after_bounding": bounded.person_cells_after,
-        "cells_with_data": exact.with_data,
+        "cells_with_data": counted.exact.with_data,
         "cells_published": published,
     }

@@ -50,7 +50,7 @@ def _svg(met: Sequence[Mapping[str, Any]], width: int, said: Mapping[str, str]) 
         width=plane.width, height=plane.height, autosize=alt.AutoSizeParams(type="none"),
         padding={"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM},
     )  # fmt: skip
-    return str(vl_convert.vegalite_to_svg(_configured(chart).to_dict(), allowed_base_urls=[]))
+    return str(vl_convert.vegalite_to_svg(configured(chart).to_dict(), allowed_base_urls=[]))
 
 
 def _horizontal(plane: Plane, title: str) -> Any:
@@ -93,7 +93,8 @@ def _texts(base: Any, plane: Plane, found: Sequence[tuple[Label, Place]]) -> lis
     return layers
 
 
-def _configured(chart: Any) -> Any:
+def configured(chart: Any) -> Any:
+    """The look of all pictures: transparent, one font, quiet axes."""
     return (
         chart.configure(background="transparent", font=FONT)
         .configure_view(stroke=None)
