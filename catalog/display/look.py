@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-ACCENT: Final = "#0b5a5c"  # site.css recolours exactly these three for dark screens
+ACCENT: Final = "#0b5a5c"  # site.css recolours exactly these four for dark screens
 GREY: Final = "#56625e"
 LINE: Final = "#d8dedb"
+PAPER: Final = "#fcfcfa"
 FONT: Final = "system-ui, sans-serif"
 SIZE: Final = 14
 ROOMY: Final = 500

@@ -27,7 +27,7 @@ TIME_TYPES: Final = ("date", "timestamp", "timestamptz")
 CYCLES: Final = ("hour_of_day", "day_of_week")
 DIMENSION_ROLES: Final = ("group", "dimension")
 _DATE_TEXT: Final = re.compile(r"\d{4}(-\d{2}){0,2}")
-_PREFERENCE: Final = {"sum": 0, "rows": 1, "persons": 2}  # which measure adds up best over the other dimensions
+PREFERENCE: Final = {"sum": 0, "rows": 1, "persons": 2}  # which measure adds up best over the other dimensions
 _Floats = npt.NDArray[np.float64]
 
 
@@ -78,7 +78,7 @@ def _of_table(path: Path, columns: Sequence[dict[str, Any]]) -> Series | None:
         measures = [c for c in measures if c.get("kind") not in ("mean", "variance")]  # these do not add up over cells
     if not measures:
         return None
-    measure = min(measures, key=lambda c: _PREFERENCE.get(c.get("kind", ""), 3)) if summed else measures[0]
+    measure = min(measures, key=lambda c: PREFERENCE.get(c.get("kind", ""), 3)) if summed else measures[0]
     names = {c["name"] for c in columns}
     ends = [f"{measure['name']}_{end}" for end in ("lower", "upper")]
     ends = ends if set(ends) <= names else []
@@ -86,7 +86,7 @@ def _of_table(path: Path, columns: Sequence[dict[str, Any]]) -> Series | None:
     dimension = _best(table, dimensions)
     if dimension is None or not table.num_rows:
         return None
-    points = _added(table, dimension["name"], measure["name"], ends)
+    points = added(table, dimension["name"], measure["name"], ends)
     return _shaped(points, dimension, measure["name"], summed=summed, persons=measure.get("kind") == "persons" or "persons" in measure["name"])
 
 
@@ -94,13 +94,13 @@ def _best(table: pa.Table, dimensions: Sequence[dict[str, Any]]) -> dict[str, An
     """Time first; among categories, the one with the fewest values, but more than one."""
     sizes = {d["name"]: pc.count_distinct(table[d["name"]]).as_py() for d in dimensions}
     usable = [d for d in dimensions if sizes[d["name"]] > 1]
-    times = [d for d in usable if _is_time(table, d) and sizes[d["name"]] <= MOST_TIMES]
+    times = [d for d in usable if is_time(table, d) and sizes[d["name"]] <= MOST_TIMES]
     if times:
         return times[0]
     return min(usable, key=lambda d: sizes[d["name"]], default=None)
 
 
-def _is_time(table: pa.Table, dimension: dict[str, Any]) -> bool:
+def is_time(table: pa.Table, dimension: dict[str, Any]) -> bool:
     if dimension.get("type") in TIME_TYPES or dimension.get("bucket") in CYCLES:
         return True
     column = table[dimension["name"]]
@@ -108,7 +108,7 @@ def _is_time(table: pa.Table, dimension: dict[str, Any]) -> bool:
     return isinstance(first, str) and "_" in dimension["name"] and _DATE_TEXT.fullmatch(first) is not None
 
 
-def _added(table: pa.Table, dimension: str, measure: str, ends: Sequence[str]) -> list[Point]:
+def added(table: pa.Table, dimension: str, measure: str, ends: Sequence[str]) -> list[Point]:
     """The measure added up by the dimension, with the interval of the sum (see query/noise.py)."""
     keys, codes = _coded(table[dimension])
     value = _floats(table[measure])

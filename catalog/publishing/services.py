@@ -15,8 +15,9 @@ from catalog.audit.leases import claim, expired, renewing, unheard
 from catalog.audit.transitions import move
 from catalog.datasets import vault
 from catalog.datasets.models import Dataset
+from catalog.datasets.services import LAYER
 from catalog.people.models import User
-from catalog.publishing import store
+from catalog.publishing import layers, store
 from catalog.publishing.models import Copy, Publication
 from catalog.publishing.policies import check_can_stop
 from catalog.publishing.states import (
@@ -31,6 +32,7 @@ from catalog.publishing.states import (
     WAITING,
     WITHDRAWN,
 )
+from catalog.releases.models import Run
 from catalog.review.binding import configuration_sha256
 from catalog.review.models import Review
 from catalog.review.selectors import approval
@@ -70,9 +72,10 @@ def _publish(copy: Copy) -> None:
         with path.open("wb") as sink:
             vault.unseal(run.artefact_name, sink, out_of="artefacts")
         name = store.keep(path, review.artefact_sha256)
+    columns = _columns(run)
     with transaction.atomic():
         Copy.objects.select_for_update().get(pk=copy.pk)  # before the trail's lock, as everywhere: no deadlock
-        publication = _publication(review, name)
+        publication = _publication(review, name, columns)
         move(
             COPY, copy, to=DONE, by=None, action="publication.published", require={"attempt": copy.attempt}, changes={"lease_until": None},
             detail={"publication": publication.pk, "dataset": review.dataset.slug, "number": publication.number, "sha256": publication.artefact_sha256},
@@ -91,7 +94,18 @@ def _check_bound(review: Review) -> None:
         raise store.ArtefactMismatch("The run was changed after it was approved. Nothing was published.")
 
 
-def _publication(review: Review, name: str) -> Publication:
+def _columns(run: Run) -> list[dict[str, Any]]:
+    """The columns of the artefact, those of places with their outlines, from the very layers that the run was bound to."""
+    files = {
+        kept.name: kept.content
+        for kept in run.dataset.hierarchy_files.filter(name__in=run.hierarchies, name__endswith=LAYER)
+        if kept.sha256 == run.hierarchies[kept.name]
+    }
+    report: dict[str, Any] = run.report or {}
+    return layers.with_outlines(run.recipe, report["artefact"]["columns"], files)
+
+
+def _publication(review: Review, name: str, columns: list[dict[str, Any]]) -> Publication:
     """The new publication; the one that was current is superseded in the same transaction."""
     run, dataset = review.run, Dataset.objects.select_for_update().get(pk=review.dataset_id)
     before = Publication.objects.filter(dataset=dataset, state=PUBLISHED).first()
@@ -101,7 +115,7 @@ def _publication(review: Review, name: str) -> Publication:
     number = (dataset.publications.aggregate(last=Max("number"))["last"] or 0) + 1
     publication = Publication.objects.create(
         dataset=dataset, number=number, review=review, artefact_sha256=review.artefact_sha256, store_name=name,
-        bytes=run.artefact_bytes or 0, rows=run.artefact_rows or 0, columns=report["artefact"]["columns"],
+        bytes=run.artefact_bytes or 0, rows=run.artefact_rows or 0, columns=columns,
         guarantee=report["guarantee"]["family"], public_recipe=public_recipe(run.recipe),
         public_report={**report["public"], "guarantee": report["guarantee"]},
     )  # fmt: skip

@@ -1,13 +1,18 @@
-"""The public store: published artefacts, plain, each under its own SHA-256. All that serving processes can read."""
+"""The public store: published artefacts, plain, each under its own SHA-256, and the outlines that maps of them are drawn
+from. All that serving processes can read."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.files import File
+from django.core.files.base import ContentFile
 
 from anonymize.digest import sha256_of
 from catalog.audit.errors import PlatformError
@@ -65,3 +70,31 @@ def _cached(name: str, sha256: str) -> Path:
         raise ArtefactMismatch("The stored file is not the approved one. It is not served.")
     os.replace(part, path)
     return path
+
+
+# --- outlines of places ------------------------------------------------------------------------------------------
+
+
+def outline_name(sha256: str) -> str:
+    return f"{sha256[:2]}/{sha256}.geojson"
+
+
+def keep_outline(content: bytes) -> str:
+    """Keep outlines under their hash, which is the answer. They are of no release: places are public knowledge, and stay."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    public, name = store("public"), outline_name(sha256)
+    if not public.exists(name):
+        saved = public.save(name, ContentFile(content))
+        if saved != name:
+            public.delete(saved)
+    return sha256
+
+
+def outline(sha256: str) -> dict[str, Any]:
+    """Raises :class:`ArtefactMismatch` when the bytes are not those of the hash, OSError when they are gone."""
+    with store("public").open(outline_name(sha256), "rb") as source:
+        content = source.read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtefactMismatch("The stored outlines are not those that were kept. No map is drawn.")
+    found: dict[str, Any] = json.loads(content)
+    return found

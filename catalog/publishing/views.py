@@ -24,6 +24,7 @@ from catalog.people.pages import actor, page, private
 from catalog.people.policies import check_can_read_trail
 from catalog.publishing import selectors, services
 from catalog.publishing.charts import chart_of
+from catalog.publishing.maps import map_of
 from catalog.publishing.models import Publication
 from catalog.publishing.policies import can_stop
 from catalog.publishing.selectors import SORTS, Search
@@ -126,7 +127,7 @@ def _shown(request: HttpRequest, publication: Publication) -> dict[str, Any]:
     columns = [column for column in publication.columns if column.get("role") not in ("lower", "upper", "interval")]
     intervals = len(columns) < len(publication.columns)
     return {
-        "publication": publication, "guarantee": promise_of(publication), "chart": chart_of(publication),
+        "publication": publication, "guarantee": promise_of(publication), "chart": chart_of(publication), "map": map_of(publication),
         "columns": columns, "intervals": intervals, "stops": _stops(publication) if may_stop else [],
     }  # fmt: skip
 

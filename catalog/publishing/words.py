@@ -54,6 +54,15 @@ WORDS: Final[dict[str, Any]] = {
     "measure": gettext_lazy("measure"),
     "lower": gettext_lazy("lower end of the interval"),
     "upper": gettext_lazy("upper end of the interval"),
+    # buckets of time
+    "hour_of_day": gettext_lazy("hour of the day"),
+    "day_of_week": gettext_lazy("day of the week"),
+    "hour": gettext_lazy("hour"),
+    "day": gettext_lazy("day"),
+    "week": gettext_lazy("week"),
+    "month": gettext_lazy("month"),
+    "quarter": gettext_lazy("quarter"),
+    "year": gettext_lazy("year"),
     # roles of people
     "steward": gettext_lazy("data steward"),
     "officer": gettext_lazy("privacy officer"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from opendata.demo import buses, journey, movement, recipes, spending, survey
+from opendata.demo import buses, journey, movement, places, recipes, spending, survey
 from opendata.demo.accounts import HOUSEHOLDS, MINHO, OLGA, OSCAR, RESIDENTS, SORA, Account
 
 Document = dict[str, Any]
@@ -103,7 +103,7 @@ LIVING = Chapter(
     reason_code="risk_acceptable",
     reason="Every neighbourhood and hour is listed, empty ones included, so that no cell tells that somebody was there.",
     context="For planning night buses.",
-    ladders=("dong.csv",),
+    ladders=(places.LAYER,),
     types={"dong_code": "text", "subscriber_id": "text"},
 )
 SURVEY = Chapter(

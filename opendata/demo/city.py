@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from opendata.demo import buses, movement, population, recipes, spending, survey
+from opendata.demo import buses, movement, places, population, recipes, spending, survey
 from opendata.demo.files import write_csv
 from opendata.demo.places import dongs
 from opendata.demo.population import People
@@ -59,6 +59,7 @@ def build(folder: Path, *, people: int = DEFAULT_PEOPLE, seed: int = DEFAULT_SEE
         (buses.FILE, lambda: buses.write(folder, seed), "bus stops, not about persons"),
     )
     written = [Written(name, write(), (folder / name).stat().st_size, about) for name, write, about in writers]
+    _write_json(folder / places.LAYER, places.layer())
     for slug, recipe in recipes.RECIPES.items():
         _write_json(folder / recipes.file_name(slug), recipe)
     return written

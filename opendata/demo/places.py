@@ -5,16 +5,20 @@ Its codes start with 99, which no Korean province uses, so that no figure can be
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from math import cos, pi, sin
+from typing import Any
 
 import h3
 import numpy as np
+import shapely
 
 from opendata.demo.chance import Floats, Ints
 
 CITY = "하늘시"
+LAYER = "dong.geojson"
 PROVINCE = "99"
 LATITUDE, LONGITUDE = 36.0, 124.6  # about 150 km from the nearest coast
 DONGS_PER_GU = 5
@@ -112,3 +116,19 @@ def _mast_cell(dong: Dong, mast: int) -> str:
 def hierarchy() -> list[tuple[str, ...]]:
     """The ladder of places, leaf first: dong code; gu; area of four gu; city; ``*``."""
     return [(dong.code, dong.gu_name, _AREAS[dong.gu // 4], CITY, "*") for dong in dongs()]
+
+
+def layer() -> dict[str, Any]:
+    """The neighbourhoods as a GeoJSON layer (RFC 7946): each the part of its islands that lies nearest to its centre."""
+    centres = shapely.points([(dong.longitude, dong.latitude) for dong in dongs()])
+    islands = shapely.union_all(shapely.buffer(centres, 0.015, quad_segs=6))
+    nearest = shapely.get_parts(shapely.voronoi_polygons(shapely.multipoints(centres), extend_to=islands))
+    tree = shapely.STRtree(nearest)
+    found = tree.query(centres, predicate="within")  # (centre, cell), one of each
+    features = []
+    for dong, cell in zip(dongs(), found[1][np.argsort(found[0])], strict=True):
+        border = shapely.set_precision(shapely.intersection(nearest[cell], islands), 1e-5)
+        properties = {"code": dong.code, "name": dong.name, "gu": dong.gu_name, "area": _AREAS[dong.gu // 4]}
+        geometry = json.loads(shapely.to_geojson(border))
+        features.append({"type": "Feature", "properties": properties, "geometry": geometry})
+    return {"type": "FeatureCollection", "features": features}

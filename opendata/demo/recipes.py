@@ -30,6 +30,7 @@ def _column(role: str, title: str, ladder: str | None = None) -> Document:
     return column if ladder is None else column | {"hierarchy": {"file": ladder}}
 
 
+_PLACES: Document = {"file": places.LAYER, "code": "code", "parents": ["gu", "area"]}
 _KRW: Document = {"lower": 0, "upper": 60_000, "unit": 1_000}
 
 CARD_SPENDING: Document = {
@@ -74,7 +75,7 @@ LIVING_POPULATION: Document = {
     "person_key": "subscriber_id",
     "columns": {
         "subscriber_id": _column("person_key", "Subscriber"),
-        "dong_code": _column("place", "Neighbourhood", "dong.csv"),
+        "dong_code": {"role": "place", "title": "Neighbourhood", "hierarchy": {"places": _PLACES}},
         "event_at": _column("event_time", "Time of the event"),
     },
     "stages": [
