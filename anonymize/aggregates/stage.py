@@ -6,6 +6,7 @@ Every refusal comes before ``before_noise`` is called; noise is drawn only after
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -133,6 +134,7 @@ def count_cells(
     """The bounded, exact cells of a stage, with every refusal that comes before noise; see :func:`release_table`."""
     check_columns(stage, unit[0], column_types)
     dims = dimensions(stage, column_types)
+    stage = within_cells(stage, dims)
     planned = protecting(plan(stage), stage, period)
     progress("rows", 0.0)
     shaped = shape(engine, frame, stage=stage, dimensions=dims, unit=unit, ladders=ladders, nobodys=nobodys)
@@ -142,6 +144,14 @@ def count_cells(
     )
     _refuse_late(planned, bounded.persons, shaped.rows_of_nobody, stage.allow_large_delta)
     return Counted(planned, dims, shaped, bounded, cells, exact_cells(cells, stage, planned, dims))
+
+
+def within_cells(stage: DpTable, dims: tuple[Dimension, ...]) -> DpTable:
+    """Nobody is in more cells than there are: noise for more would hide nothing. Public cells alone may be counted."""
+    cells = math.prod(len(dimension.domain or ()) for dimension in dims)
+    if stage.cells == "private" or stage.max_cells_per_person <= cells:
+        return stage
+    return stage.model_copy(update={"max_cells_per_person": cells})
 
 
 def protecting(planned: Plan, stage: DpTable, period: PrivacyUnit | None) -> Plan:
