@@ -1,16 +1,18 @@
 """Contribution bounding, and the exact integers of each cell: the last thing done before noise.
 
 Per person (or person and period, where that is the unit of privacy) at random, with a fresh secret order: first at most
-``in_all`` rows, then at most ``max_rows`` rows in each cell, then at most ``max_cells`` cells. What is chosen for one person does not depend on any other, so that one person more changes at most
-``max_cells`` cells, each by at most ``max_rows`` rows, and the sensitivities of :mod:`anonymize.aggregates.plan` hold.
-Nothing may be merged or filtered afterwards (TRAPS.md 20).
+``in_all`` rows, then at most ``max_cells`` cells, then at most ``max_rows`` rows in each of them. What is chosen for one
+person does not depend on any other, so that one person more changes at most ``max_cells`` cells, each by at most
+``max_rows`` rows, and the sensitivities of :mod:`anonymize.aggregates.plan` hold. Nothing may be merged or filtered
+afterwards (TRAPS.md 20).
 
-Rows are sorted only in cells that exceed a limit; large tables are worked through in parts of the persons.
+Rows are looked at again only in cells that exceed a limit; large tables are worked through in parts of the persons.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import narwhals as nw
 import pandas as pd
@@ -19,7 +21,7 @@ from anonymize.aggregates.rows import Shaped
 from anonymize.errors import PrivacyNotMet
 from anonymize.tables.base import Frame, TableEngine
 
-ROWS_A_PART = 4_000_000  # rows that are bounded at once: some 300 MB
+ROWS_A_PART = 5_000_000  # rows that are bounded at once: some 400 MB
 _COUNTS = ("persons", "rows_before", "rows_after", "person_cells_before", "person_cells_after")
 
 
@@ -49,19 +51,18 @@ def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int,
             engine.forget(few)
         return replace(done, rows_before=rows)
     by_cell = engine.persist(_per_person_and_cell(shaped.frame, shaped, max_rows))
-    before = _totals(engine, by_cell, max_rows)
-    whole = by_cell if not before.full else _bound_rows(engine, shaped, by_cell, max_rows)
-    persons, most = _persons(engine, whole, shaped.unit)
-    bounded = whole if most <= max_cells else _bound_cells(engine, whole, shaped, max_cells)
-    after = _totals(engine, bounded, max_rows)
-    for spent in (by_cell, whole):
+    before = _totals(engine, by_cell, shaped.unit)
+    chosen = by_cell if before.most_cells <= max_cells else _bound_cells(engine, by_cell, shaped, max_cells)
+    bounded = chosen if before.most_rows <= max_rows else _bound_rows(engine, shaped, chosen, max_rows)
+    after = before if bounded is by_cell else _totals(engine, bounded, shaped.unit)
+    for spent in (by_cell, chosen):
         if spent is not bounded:
             engine.forget(spent)
     return Bounded(
         frame=bounded,
         groups=shaped.groups,
         amounts=shaped.amounts,
-        persons=persons,
+        persons=before.persons,
         rows_before=before.rows,
         rows_after=after.rows,
         person_cells_before=before.pairs,
@@ -80,8 +81,8 @@ def bounded_cells(
     parts = max(1, -(-shaped.rows_in // ROWS_A_PART))
     cells: list[pd.DataFrame] = []
     total: Bounded | None = None
-    for part in range(parts):
-        mine = shaped if parts == 1 else replace(shaped, frame=engine.part(shaped.frame, "p", part, parts))
+    for frame in engine.in_parts(shaped.frame, "p", parts) if parts > 1 else (shaped.frame,):
+        mine = replace(shaped, frame=frame)
         bounded = bound(engine, mine, max_cells=max_cells, max_rows=max_rows, in_all=in_all)
         cells.append(aggregate(engine, bounded))
         engine.forget(bounded.frame)
@@ -137,62 +138,73 @@ def _per_person_and_cell(frame: Frame, shaped: Shaped, max_rows: int) -> Frame:
 
 
 def _bound_rows(engine: TableEngine, shaped: Shaped, by_cell: Frame, max_rows: int) -> Frame:
+    """At most so many rows in each of the cells that are left."""
     cell = [*shaped.unit, *shaped.groups]
-    full = by_cell.filter(nw.col("n") > max_rows).select(*cell)
-    numbered = engine.with_row_number(shaped.frame.join(full, on=cell, how="semi"), "row")
-    ordered = engine.persist(engine.with_scattered_order(numbered, "order", ["row"]))
-    chosen = ordered.filter(nw.col("order").rank("ordinal").over(*cell) <= max_rows)
+    few = nw.col("n") <= max_rows
+    numbered = _numbered(engine, shaped.frame, by_cell.filter(~few).select(*cell))
+    ordered = engine.with_scattered_order(numbered, "order", ["row"])
+    chosen = engine.smallest_of_each(ordered, "order", max_rows, cell)
     again = _per_person_and_cell(chosen.select(*cell, *shaped.amounts), shaped, max_rows)
-    kept = engine.persist(nw.concat([by_cell.filter(nw.col("n") <= max_rows), again]))
-    for spent in (numbered, ordered):
-        engine.forget(spent)
+    kept = engine.persist(nw.concat([by_cell.filter(few), again]))
+    engine.forget(numbered)
     return kept
 
 
 def _bound_all(engine: TableEngine, shaped: Shaped, most: int) -> tuple[Frame, int]:
     """At most so many rows of each person, and how many there were."""
-    each = engine.persist(shaped.frame.group_by(*shaped.unit).agg(nw.len().alias("n")))
+    unit = list(shaped.unit)
+    each = engine.persist(shaped.frame.group_by(*unit).agg(nw.len().alias("n")))
     found = engine.collect(each.select(nw.col("n").sum().alias("rows"), nw.col("n").max().alias("most"))).iloc[0]
-    rows = 0 if pd.isna(found["rows"]) else int(found["rows"])
-    if not rows or int(found["most"]) <= most:
+    rows = _integer(found["rows"])
+    if _integer(found["most"]) <= most:
         engine.forget(each)
         return shaped.frame, rows
     columns = shaped.frame.collect_schema().names()
-    unit = list(shaped.unit)
-    full = each.filter(nw.col("n") > most).select(*unit)
-    numbered = engine.with_row_number(shaped.frame.join(full, on=unit, how="semi"), "row")
-    ordered = engine.persist(engine.with_scattered_order(numbered, "order", ["row"]))
-    chosen = ordered.filter(nw.col("order").rank("ordinal").over(*unit) <= most)
-    others = shaped.frame.join(each.filter(nw.col("n") <= most).select(*unit), on=unit, how="semi")
+    few = nw.col("n") <= most
+    numbered = _numbered(engine, shaped.frame, each.filter(~few).select(*unit))
+    ordered = engine.with_scattered_order(numbered, "order", ["row"])
+    chosen = engine.smallest_of_each(ordered, "order", most, unit)
+    others = shaped.frame.join(each.filter(few).select(*unit), on=unit, how="semi")
     kept = engine.persist(nw.concat([others.select(*columns), chosen.select(*columns)]))
-    for spent in (each, numbered, ordered):
+    for spent in (each, numbered):
         engine.forget(spent)
     return kept, rows
+
+
+def _numbered(engine: TableEngine, rows: Frame, those: Frame) -> Frame:
+    """The rows that lie in ``those``, with a number each, which is given once."""
+    return engine.with_row_number(rows.join(those, on=those.collect_schema().names(), how="semi"), "row")
 
 
 def _bound_cells(engine: TableEngine, by_cell: Frame, shaped: Shaped, max_cells: int) -> Frame:
     columns = by_cell.collect_schema().names()
     ordered = engine.with_scattered_order(by_cell, "order", [*shaped.unit, *shaped.groups])
-    return engine.persist(ordered.filter(nw.col("order").rank("ordinal").over(*shaped.unit) <= max_cells).select(*columns))
-
-
-def _persons(engine: TableEngine, by_cell: Frame, unit: tuple[str, ...]) -> tuple[int, int]:
-    """How many there are, and the most cells that one of them is in."""
-    each = by_cell.group_by(*unit).agg(nw.len().alias("cells"))
-    found = engine.collect(each.select(nw.len().alias("persons"), nw.col("cells").max().alias("most"))).iloc[0]
-    return int(found["persons"]), 0 if pd.isna(found["most"]) else int(found["most"])
+    return engine.persist(engine.smallest_of_each(ordered, "order", max_cells, shaped.unit).select(*columns))
 
 
 @dataclass(frozen=True)
 class _Totals:
+    persons: int
     rows: int
     pairs: int  # of a person and a cell
-    full: bool  # whether a pair has more rows than allowed
+    most_cells: int  # of one person
+    most_rows: int  # in one pair
 
 
-def _totals(engine: TableEngine, by_cell: Frame, max_rows: int) -> _Totals:
-    asked = by_cell.select(nw.col("n").sum().alias("rows"), nw.len().alias("pairs"), nw.col("n").max().alias("most"))
-    found = engine.collect(asked).iloc[0]
-    if not int(found["pairs"]):
-        return _Totals(0, 0, False)
-    return _Totals(int(found["rows"]), int(found["pairs"]), int(found["most"]) > max_rows)
+def _totals(engine: TableEngine, by_cell: Frame, unit: tuple[str, ...]) -> _Totals:
+    each = by_cell.group_by(*unit).agg(nw.len().alias("cells"), nw.col("n").sum().alias("rows"), nw.col("n").max().alias("most"))
+    found = engine.collect(
+        each.select(
+            nw.len().alias("persons"),
+            nw.col("rows").sum(),
+            nw.col("cells").sum().alias("pairs"),
+            nw.col("cells").max().alias("most_cells"),
+            nw.col("most").max().alias("most_rows"),
+        )
+    )
+    return _Totals(**{str(name): _integer(total) for name, total in found.iloc[0].items()})
+
+
+def _integer(total: Any) -> int:
+    """Of no rows at all, a sum or a maximum is null."""
+    return 0 if pd.isna(total) else int(total)

@@ -81,6 +81,21 @@ class TableEngine(Protocol):
         """The rows whose ``column`` hashes to ``part`` of 0 … ``parts`` - 1: equal values always lie together."""
         ...
 
+    def in_parts(self, frame: Frame, column: str, parts: int) -> Iterator[Frame]:
+        """All parts, one after the other; many of them without reading the whole frame for each.
+
+        A part can be read until the next one is asked for.
+        """
+        ...
+
+    def smallest_of_each(self, frame: Frame, order: str, n: int, by: Sequence[str]) -> Frame:
+        """Among the rows that agree in ``by``, which holds no nulls, the ``n`` whose int64 ``order`` is smallest.
+
+        Never more than ``n``; where rows tie for the last place, fewer. The frame may be read twice: ``persist`` what is
+        costly, or chosen at random.
+        """
+        ...
+
     def with_time_bucket(self, frame: Frame, column: str, name: str, *, bucket: Bucket, time_zone: str) -> Frame:
         """Add ``name``: the bucket of local time that a date or timestamp falls in; null stays null.
 
@@ -141,6 +156,11 @@ class TableEngine(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def ranked(frame: Frame, order: str, n: int, by: Sequence[str]) -> Frame:
+    """``smallest_of_each`` for any engine: every row is sorted."""
+    return frame.filter(nw.col(order).rank("ordinal").over(*by) <= n)
 
 
 def distinct(frame: Frame) -> Frame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,16 @@ from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExp
 from anonymize.errors import AnonymizeError, InputError
 from anonymize.randomness import secret_bytes
 from anonymize.recipe import Bucket
-from anonymize.tables.base import NO_PARQUET, ORDER_BITS, PLACES, SALT_BYTES, Frame, refuse_lookalikes, refuse_taken
+from anonymize.tables.base import (
+    NO_PARQUET,
+    ORDER_BITS,
+    PLACES,
+    SALT_BYTES,
+    Frame,
+    ranked,
+    refuse_lookalikes,
+    refuse_taken,
+)
 
 
 class DuckEngine:
@@ -45,8 +55,10 @@ class DuckEngine:
         if threads is not None:
             settings["threads"] = str(threads)
         self._kept: set[str] = set()
+        self._scratch = temp_directory
         self._connection = duckdb.connect(":memory:", config=settings)
         self._connection.execute("SET enable_progress_bar = false")  # it would write into a command's output
+        self._connection.execute("SET partitioned_write_flush_threshold = 100000")  # rows a thread; by default five times that
         self._connection.execute("SET TimeZone = 'UTC'")  # a cast must not depend on where a worker runs
 
     def scan_parquet(self, path: Path) -> Frame:
@@ -93,6 +105,30 @@ class DuckEngine:
     def part(self, frame: Frame, column: str, part: int, parts: int) -> Frame:
         place = FunctionExpression("hash", ColumnExpression(column)) % ConstantExpression(parts)
         return self._frame(_relation(frame).filter(place == ConstantExpression(part)))
+
+    def in_parts(self, frame: Frame, column: str, parts: int) -> Iterator[Frame]:
+        if parts <= _READINGS or self._scratch is None:
+            yield from (self.part(frame, column, part, parts) for part in range(parts))
+            return
+        folder = self._scratch / f"parts_{uuid.uuid4().hex}"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with _no_values_told():
+                _write_parts(_relation(frame), column, parts, folder)
+            for part in range(parts):
+                yield self._one_part(frame, folder / f"{_PLACE}={part}")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def smallest_of_each(self, frame: Frame, order: str, n: int, by: Sequence[str]) -> Frame:
+        if n > _HEAP:
+            return ranked(frame, order, n, by)
+        refuse_taken(frame, _NEXT)
+        smallest = _call("min", ColumnExpression(order), _constant(n + 1))
+        following = _call("list_extract", smallest, _constant(n + 1)).alias(_NEXT)  # null where there are no more than n
+        limits = _relation(frame).aggregate([*map(ColumnExpression, by), following])
+        joined = frame.join(self._frame(limits), on=list(by), how="inner")
+        return joined.filter(nw.col(_NEXT).is_null() | (nw.col(order) < nw.col(_NEXT))).drop(_NEXT)
 
     def with_time_bucket(self, frame: Frame, column: str, name: str, *, bucket: Bucket, time_zone: str) -> Frame:
         refuse_taken(frame, name)
@@ -163,6 +199,12 @@ class DuckEngine:
         self._kept.add(name)
         return self._connection.table(name)
 
+    def _one_part(self, whole: Frame, folder: Path) -> Frame:
+        files = [_literally(file) for file in sorted(folder.glob("*.parquet"))]
+        if not files:  # no row fell into it
+            return self._frame(_relation(whole).limit(0))
+        return self._frame(self._connection.read_parquet(files, hive_partitioning=False))
+
     @staticmethod
     def _frame(relation: duckdb.DuckDBPyRelation) -> Frame:
         return nw.from_native(relation).lazy()
@@ -184,6 +226,18 @@ def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:
     if not isinstance(native, duckdb.DuckDBPyRelation):
         raise TypeError("this frame belongs to another table engine")
     return native
+
+
+_PLACE = "place_of_part"
+_READINGS = 4  # of a frame take no longer than writing its parts once, and leave nothing on the disk
+_NEXT = "next_in_order"
+_HEAP = 64  # beyond it sorting is as quick as keeping the smallest of each, and takes less memory
+
+
+def _write_parts(relation: duckdb.DuckDBPyRelation, column: str, parts: int, folder: Path) -> None:
+    """One folder for each part that has rows; Parquet keeps the types, as it is where rows come from."""
+    place = (FunctionExpression("hash", ColumnExpression(column)) % ConstantExpression(parts)).alias(_PLACE)
+    relation.select(StarExpression(), place).write_parquet(str(folder), partition_by=[_PLACE], compression="lz4")
 
 
 def _zone(frame: Frame, column: str) -> str | None:

@@ -20,7 +20,16 @@ import pyarrow.parquet as pq
 from anonymize.errors import InputError
 from anonymize.randomness import secret_bytes
 from anonymize.recipe import Bucket
-from anonymize.tables.base import NO_PARQUET, ORDER_BITS, PLACES, SALT_BYTES, Frame, refuse_lookalikes, refuse_taken
+from anonymize.tables.base import (
+    NO_PARQUET,
+    ORDER_BITS,
+    PLACES,
+    SALT_BYTES,
+    Frame,
+    ranked,
+    refuse_lookalikes,
+    refuse_taken,
+)
 
 
 class PandasEngine:
@@ -64,6 +73,12 @@ class PandasEngine:
         rows = self.collect(frame)
         places = pd.util.hash_array(rows[column].astype(str).to_numpy(dtype=object)) % parts
         return _frame(rows[places == part].reset_index(drop=True))
+
+    def in_parts(self, frame: Frame, column: str, parts: int) -> Iterator[Frame]:
+        return (self.part(frame, column, part, parts) for part in range(parts))
+
+    def smallest_of_each(self, frame: Frame, order: str, n: int, by: Sequence[str]) -> Frame:
+        return ranked(frame, order, n, by)
 
     def with_time_bucket(self, frame: Frame, column: str, name: str, *, bucket: Bucket, time_zone: str) -> Frame:
         refuse_taken(frame, name)

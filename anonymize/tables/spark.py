@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from anonymize.errors import InputError
 from anonymize.randomness import secret_bytes
 from anonymize.recipe import Bucket
-from anonymize.tables.base import NO_PARQUET, SALT_BYTES, Frame, refuse_lookalikes, refuse_taken
+from anonymize.tables.base import NO_PARQUET, SALT_BYTES, Frame, ranked, refuse_lookalikes, refuse_taken
 from anonymize.tables.spark_session import no_values_told, ours, session
 
 if TYPE_CHECKING:
@@ -103,6 +103,12 @@ class SparkEngine:
 
         native = _native(frame)
         return _frame(native.filter(place(native[column], parts) == part))
+
+    def in_parts(self, frame: Frame, column: str, parts: int) -> Iterator[Frame]:
+        return (self.part(frame, column, part, parts) for part in range(parts))
+
+    def smallest_of_each(self, frame: Frame, order: str, n: int, by: Sequence[str]) -> Frame:
+        return ranked(frame, order, n, by)
 
     def with_time_bucket(self, frame: Frame, column: str, name: str, *, bucket: Bucket, time_zone: str) -> Frame:
         from anonymize.tables.spark_columns import bucketed

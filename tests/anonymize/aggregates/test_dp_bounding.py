@@ -152,7 +152,15 @@ def test_the_choice_is_made_once_and_stays(engine):
     assert _contributions(engine, bounded) == _contributions(engine, bounded)
 
 
-def test_a_table_worked_through_in_parts_gives_the_same_cells(engine, monkeypatch):
+@pytest.fixture(params=["duck", "duck on disk", "pandas"])
+def parted(request, tmp_path):
+    kinds = {"duck": DuckEngine, "duck on disk": lambda: DuckEngine(temp_directory=tmp_path), "pandas": PandasEngine}
+    with kinds[request.param]() as made:
+        yield made
+
+
+def test_a_table_worked_through_in_parts_gives_the_same_cells(parted, monkeypatch):
+    engine = parted
     rows = [oracle.Row(f"p{i}", ("x", i % 3), (i,)) for i in range(60)] * 2
     monkeypatch.setattr(bounding, "ROWS_A_PART", 17)
     cells, counts = bounding.bounded_cells(engine, _shaped(engine, rows), max_cells=4, max_rows=2)

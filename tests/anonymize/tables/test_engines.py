@@ -120,6 +120,45 @@ def test_the_salt_comes_from_the_one_source_of_randomness(engine, monkeypatch):
     assert asked == [16, 16] and first.sort_values("n").equals(second.sort_values("n"))
 
 
+@pytest.mark.parametrize("parts", [1, 6])
+def test_parts_hold_every_row_once_and_equal_values_together(engine, parts):
+    rows = pd.DataFrame({"p": [f"p{i % 50}" for i in range(400)], "n": range(400)})
+    found = [engine.collect(part) for part in engine.in_parts(engine.from_pandas(rows), "p", parts)]
+    assert len(found) == parts
+    assert sorted(n for part in found for n in part["n"]) == list(range(400))
+    assert sum(part["p"].nunique() for part in found) == 50
+
+
+def test_parts_on_disk_keep_their_types_and_are_gone_afterwards(tmp_path):
+    pq.write_table(TYPED, tmp_path / "typed.parquet")
+    with DuckEngine(temp_directory=tmp_path / "scratch") as duck:
+        whole = duck.scan_parquet(tmp_path / "typed.parquet")
+        name = TYPED.schema.names[0]
+        for part in duck.in_parts(whole, name, 7):
+            assert any((tmp_path / "scratch").rglob("*.parquet"))
+            assert duck.schema(part) == duck.schema(whole)
+        assert not any((tmp_path / "scratch").rglob("*"))
+        some = duck.in_parts(whole, name, 7)
+        next(some)
+        some.close()
+        assert not any((tmp_path / "scratch").rglob("*"))
+
+
+@pytest.mark.parametrize("n", [2, 70])
+def test_the_smallest_of_each_are_those_that_sorting_would_find(engine, n):
+    rows = pd.DataFrame({"p": [i % 3 for i in range(300)], "q": [i % 2 for i in range(300)], "o": [(i * 7919) % 1009 for i in range(300)]})
+    kept = engine.collect(engine.smallest_of_each(engine.from_pandas(rows), "o", n, ["p", "q"]))
+    expected = rows.sort_values("o").groupby(["p", "q"]).head(n)
+    assert sorted(map(tuple, kept[["p", "q", "o"]].to_numpy().tolist())) == sorted(map(tuple, expected.to_numpy().tolist()))
+
+
+@pytest.mark.parametrize("n", [2, 70])
+def test_where_rows_tie_never_more_than_asked_are_kept(engine, n):
+    rows = pd.DataFrame({"p": [i % 3 for i in range(300)], "o": [i // 250 for i in range(300)]})
+    kept = engine.collect(engine.smallest_of_each(engine.from_pandas(rows), "o", n, ["p"]))
+    assert (kept["p"].value_counts() <= n).all()
+
+
 def test_a_new_column_may_not_shadow_a_users(engine):
     frame = engine.from_pandas(pd.DataFrame({"Row": [1]}))
     for add in (lambda: engine.with_row_number(frame, "row"), lambda: engine.with_random_order(frame, "row", ["Row"])):
