@@ -10,7 +10,7 @@ import pytest
 from anonymize import recipe
 from anonymize.aggregates import stage as staging
 from anonymize.aggregates.plan import plan
-from anonymize.errors import RecipeError
+from anonymize.errors import AnonymizeError, RecipeError
 from anonymize.tables import DuckEngine, PandasEngine
 from tests.anonymize.aggregates.worlds import dp_stage, release, table_of
 
@@ -147,5 +147,5 @@ def test_groups_that_nobody_is_in_are_shown_with_noise_where_they_are_public(eng
 
 
 def test_a_scale_that_no_sampler_can_draw_is_refused():
-    with pytest.raises(Exception, match="beyond the integers|leave the integers"):
+    with pytest.raises(AnonymizeError, match=r"(beyond|leave) the integers"):
         plan(dp_stage(epsilon="0.000001", max_cells_per_person=1_000_000, max_rows_per_cell=1_000_000, measures=[SPEND | {"upper": 10_000_000}]))
