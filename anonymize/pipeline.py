@@ -134,7 +134,7 @@ class _Made:
 
 def _run(job: _Job) -> RunResult:
     job.progress("reading", 0.02)
-    prepared = prepare(job.engine, job.engine.scan_parquet(job.source), job.recipe)
+    prepared = prepare(job.engine, job.engine.scan_parquet(job.source), job.recipe, job.folder)
     stage = job.recipe.final
     if isinstance(stage, KAnonymity):
         made = _microdata(job, prepared, stage)

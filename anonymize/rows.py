@@ -1,12 +1,13 @@
-"""What happens to rows one at a time, before any protection: choosing columns, deriving, filtering, missing keys.
+"""What happens to rows before any protection: choosing columns, deriving, filtering, missing keys, movement.
 
-Each step looks at a single row and at nothing else, so it neither weakens nor borrows from the stage that protects.
+Each step looks at a single row, or at the rows of a single unit of privacy, and at nothing else, so it neither weakens
+nor borrows from the stage that protects.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from pathlib import Path
 
 import narwhals as nw
 import pyarrow as pa
@@ -14,12 +15,11 @@ import pyarrow.types as pt
 
 from anonymize.columns.missing import named
 from anonymize.errors import InputError, Problem, RecipeError
-from anonymize.recipe import PERIOD, Derive, KeepRows, PrivacyUnit, Recipe, Recode, Truncated
-from anonymize.recipe.stages import RowStage
-from anonymize.recoding import recode
+from anonymize.preparing import by_persons, row_by_row, say
+from anonymize.recipe import PERIOD, PrivacyUnit, Recipe, Truncated
+from anonymize.recipe.preparing import made_columns
+from anonymize.recipe.stages import PERSON_STAGES
 from anonymize.tables.base import Frame, TableEngine
-
-DERIVED_PLACES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Prepared:
     unit: tuple[str, ...] = ()
 
 
-def prepare(engine: TableEngine, frame: Frame, recipe: Recipe) -> Prepared:
-    """Apply the recipe's columns and row stages.
+def prepare(engine: TableEngine, frame: Frame, recipe: Recipe, folder: Path | None = None) -> Prepared:
+    """Apply the recipe's columns and the stages before the protecting one. ``folder``: where its files are.
 
     Raises:
         RecipeError: a column is missing or not of the kind a stage needs.
@@ -50,11 +50,10 @@ def prepare(engine: TableEngine, frame: Frame, recipe: Recipe) -> Prepared:
     counts = {"rows_read": engine.rows(frame)}
     treatment: list[str] = []
     frame = frame.select(*_wanted(recipe, schema))
-    for number, stage in enumerate(recipe.row_stages):
-        pointer = f"/stages/{number}"
-        frame = _apply(engine, frame, stage, pointer)
-        treatment.append(_say(stage))
-    frame = engine.persist(frame) if recipe.row_stages else frame
+    stages = list(enumerate(recipe.preparing))
+    first = next((i for i, stage in stages if isinstance(stage, PERSON_STAGES)), len(stages))
+    frame = row_by_row(engine, frame, stages[:first], folder)
+    treatment += [say(stage) for _, stage in stages[:first]]
     if recipe.person_key is not None:
         frame, missing = _with_keys(engine, frame, recipe)
         counts["rows_without_person"] = missing
@@ -64,47 +63,43 @@ def prepare(engine: TableEngine, frame: Frame, recipe: Recipe) -> Prepared:
         frame, counts["rows_without_period"] = _with_period(engine, frame, recipe.privacy_unit)
         unit = (*unit, PERIOD)
         treatment.append(f"Rows whose {recipe.privacy_unit.column} is missing belong to no {recipe.privacy_unit.period} and were left out.")
+    for i, stage in stages[first:]:
+        if isinstance(stage, PERSON_STAGES):
+            frame, left_out = by_persons(engine, frame, stage, unit, f"/stages/{i}")
+            counts["rows_without_time_or_place"] = counts.get("rows_without_time_or_place", 0) + left_out
+        else:
+            frame = row_by_row(engine, frame, [(i, stage)], folder)
+        treatment.append(say(stage))
     frame = frame.select(*[name for name in engine.schema(frame).names if name not in _only_inputs(recipe)])
     frame = _truncated(engine, frame, recipe)
     counts["rows_used"] = engine.rows(frame)
     return Prepared(frame, engine.schema(frame), tuple(treatment), counts, unit)
 
 
-def _apply(engine: TableEngine, frame: Frame, stage: RowStage, pointer: str) -> Frame:
-    match stage:
-        case Derive():
-            return _derive(engine, frame, stage, pointer)
-        case Recode():
-            return recode(engine, frame, stage, pointer)
-    return _keep(engine, frame, stage, pointer)
-
-
 def _check_columns(recipe: Recipe, schema: pa.Schema) -> None:
-    derived = {stage.name for stage in recipe.row_stages if isinstance(stage, Derive)}
+    made = made_columns(recipe)
     present = set(schema.names)
     problems = [
         Problem("unknown_column", f"the input has no column {name!r}", pointer=f"/columns/{name}")
         for name in recipe.columns
-        if name not in present | derived
+        if name not in present | made
     ]
     if recipe.person_key is not None and recipe.person_key not in present:
         problems.append(Problem("unknown_column", f"the input has no column {recipe.person_key!r}", pointer="/person_key"))
+    problems += [Problem("column_exists", f"the input already has a column {name!r}", pointer="/stages") for name in sorted(made & present)]
     problems += [
-        Problem("column_exists", f"the input already has a column {name!r}", pointer="/stages") for name in sorted(derived & present)
+        Problem("unknown_column", f"the input has no column {name!r}", pointer=f"/stages/{number}")
+        for number, stage in enumerate(recipe.preparing)
+        for name in stage.reads
+        if name not in present | made
     ]
-    for number, stage in enumerate(recipe.row_stages):
-        for name in stage.product if isinstance(stage, Derive) else (stage.column,):
-            if name not in present | derived:
-                problems.append(Problem("unknown_column", f"the input has no column {name!r}", pointer=f"/stages/{number}"))
     if problems:
         raise RecipeError(problems[0].message, problems=tuple(problems))
 
 
 def _inputs(recipe: Recipe) -> set[str]:
-    names: set[str] = set()
-    for stage in recipe.row_stages:
-        names |= set(stage.product) if isinstance(stage, Derive) else {stage.column}
-    return names | ({recipe.privacy_unit.column} if recipe.privacy_unit is not None else set())
+    dated = {recipe.privacy_unit.column} if recipe.privacy_unit is not None else set()
+    return {name for stage in recipe.preparing for name in stage.reads} | dated
 
 
 def _wanted(recipe: Recipe, schema: pa.Schema) -> list[str]:
@@ -122,47 +117,9 @@ def _named(recipe: Recipe) -> set[str]:
 
 
 def _only_inputs(recipe: Recipe) -> set[str]:
-    """Columns that row stages needed and that the recipe does not name: they go no further."""
+    """Columns that stages needed and that the recipe does not name: they go no further."""
     named = _named(recipe)
     return _inputs(recipe) - named - ({recipe.person_key} if recipe.person_key else set())
-
-
-def is_numeric(kind: pa.DataType) -> bool:
-    return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind))
-
-
-def _numeric(engine: TableEngine, frame: Frame, name: str, pointer: str) -> None:
-    if not is_numeric(engine.schema(frame).field(name).type):
-        message = f"column {name!r} is not numeric"
-        raise RecipeError(message, problems=(Problem("not_numeric", message, pointer=pointer),))
-
-
-def _derive(engine: TableEngine, frame: Frame, stage: Derive, pointer: str) -> Frame:
-    for name in stage.product:
-        _numeric(engine, frame, name, pointer)
-    # 38 digits hold 18 before and 6 after the point of each factor; what does not fit makes the engine refuse.
-    exact = nw.Decimal(18, DERIVED_PLACES)
-    product = nw.col(stage.product[0]).cast(exact)
-    for name in stage.product[1:]:
-        product = (product * nw.col(name).cast(exact)).cast(exact)
-    return frame.with_columns(product.alias(stage.name))
-
-
-def _keep(engine: TableEngine, frame: Frame, stage: KeepRows, pointer: str) -> Frame:
-    if stage.values is not None:
-        return frame.filter(nw.col(stage.column).cast(nw.String).is_in(list(stage.values)))
-    _numeric(engine, frame, stage.column, pointer)
-    column = nw.col(stage.column)
-    frame = frame.filter(named(stage.column, engine.schema(frame).field(stage.column).type))  # NaN lies within no bounds
-    if stage.at_least is not None:
-        frame = frame.filter(column >= _literal(stage.at_least))
-    if stage.at_most is not None:
-        frame = frame.filter(column <= _literal(stage.at_most))
-    return frame
-
-
-def _literal(number: Decimal) -> nw.Expr:
-    return nw.lit(number) if number % 1 else nw.lit(int(number))
 
 
 def _truncated(engine: TableEngine, frame: Frame, recipe: Recipe) -> Frame:
@@ -177,20 +134,6 @@ def _truncated(engine: TableEngine, frame: Frame, recipe: Recipe) -> Frame:
             raise RecipeError(message, problems=(Problem("not_a_code", message, pointer=f"/columns/{name}/release_as"),))
         shortened.append(nw.col(name).cast(nw.String()).str.slice(0, column.release_as.keep))
     return frame.with_columns(*shortened) if shortened else frame
-
-
-def _say(stage: RowStage) -> str:
-    if isinstance(stage, Derive):
-        return f"{stage.name} is computed row by row as {' × '.join(stage.product)}."
-    if isinstance(stage, Recode):
-        done = [f"values below {stage.bottom:f} became {stage.bottom:f}" if stage.bottom is not None else "",
-                f"values above {stage.top:f} became {stage.top:f}" if stage.top is not None else "",
-                f"values were rounded to multiples of {stage.round_to:f}" if stage.round_to is not None else ""]  # fmt: skip
-        return f"In {stage.column}, row by row, {', '.join(part for part in done if part)}."
-    if stage.values is not None:
-        return f"Only rows in which {stage.column} is one of {len(stage.values)} listed values were used."
-    bounds = [f"at least {stage.at_least}" if stage.at_least is not None else "", f"at most {stage.at_most}" if stage.at_most is not None else ""]
-    return f"Only rows in which {stage.column} is {' and '.join(b for b in bounds if b)} were used."
 
 
 _MISSING_KEYS = {

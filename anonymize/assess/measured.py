@@ -53,8 +53,8 @@ def assess(
         raise RecipeError("the sampling fraction lies above 0 and at most at 1")
     tables = engine or DuckEngine()
     try:
-        before = _prepared(tables, recipe, original)
-        held = None if holdout is None else _prepared(tables, recipe, holdout)
+        before = _prepared(tables, recipe, original, folder)
+        held = None if holdout is None else _prepared(tables, recipe, holdout, folder)
         world = read(tables, recipe, stage, before, _released(tables, release), held, folder)
     finally:
         if engine is None:
@@ -85,8 +85,8 @@ def measured(world: World, effort: Effort, fraction: float, rng: np.random.Gener
     }
 
 
-def _prepared(engine: TableEngine, recipe: Recipe, path: Path) -> Frame:
-    prepared = prepare(engine, engine.scan_parquet(path), recipe)
+def _prepared(engine: TableEngine, recipe: Recipe, path: Path, folder: Path | None) -> Frame:
+    prepared = prepare(engine, engine.scan_parquet(path), recipe, folder)
     if not prepared.counts["rows_used"]:
         raise InputError("no rows are left of the original, or of the held-out file, after the recipe's row stages")
     return prepared.frame

@@ -6,7 +6,7 @@ Shapes are not looked at: what nests is said by the codes. Errors name a feature
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +20,7 @@ MAX_NAME, MAX_PARENTS = 200, 20  # as the recipe has them
 MAX_OFFERS = 5
 
 Properties: TypeAlias = dict[str, Any]
+Made: TypeAlias = Callable[[dict[str, Any]], Any]
 
 
 def read(places: Places, folder: Path | None) -> Paths:
@@ -29,21 +30,27 @@ def read(places: Places, folder: Path | None) -> Paths:
 
 def parse(file: str, text: str | bytes) -> list[Properties]:
     """The properties of each feature of a layer; ``file`` is its name, for errors. Raises :class:`RecipeError`."""
-    layer = _json(file, text)
-    features = layer.get("features") if isinstance(layer, dict) and layer.get("type") == "FeatureCollection" else None
-    if not isinstance(features, list) or not features:
+    # coordinates are not needed: one object for all of them saves most of the memory
+    return [feature["properties"] for feature in features(file, text, number=lambda _: 0.0)]
+
+
+def features(file: str, text: str | bytes, *, number: Callable[[str], float] = float, made: Made = dict) -> list[dict[str, Any]]:
+    """The features of a layer, each with properties. ``made``: what becomes of an object in it once it is read, such as a
+    shape, so that no more than one of them is held as lists of numbers. Raises :class:`RecipeError`."""
+    layer = _json(file, text, number, made)
+    found = layer.get("features") if isinstance(layer, dict) and layer.get("type") == "FeatureCollection" else None
+    if not isinstance(found, list) or not found:
         raise RecipeError(f"hierarchy file {file}: it is no GeoJSON FeatureCollection with features")
-    found = [feature.get("properties") if isinstance(feature, dict) else None for feature in features]
-    refuse(file, [problem("no_properties", "feature", i, " has no properties") for i, has in enumerate(found, 1) if not isinstance(has, dict)])
-    return [has for has in found if isinstance(has, dict)]
+    bare = [i for i, feature in enumerate(found, 1) if not (isinstance(feature, dict) and isinstance(feature.get("properties"), dict))]
+    refuse(file, [problem("no_properties", "feature", i, " has no properties") for i in bare])
+    return found
 
 
-def _json(file: str, text: str | bytes) -> Any:
+def _json(file: str, text: str | bytes, number: Callable[[str], float], made: Made) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        # coordinates are not needed: one object for all of them saves most of the memory
-        return json.loads(text, parse_float=lambda _: 0.0, parse_constant=_refuse, object_pairs_hook=_once)
+        return json.loads(text, parse_float=number, parse_constant=_refuse, object_pairs_hook=lambda pairs: made(_once(pairs)))
     except UnicodeDecodeError:
         raise RecipeError(f"hierarchy file {file}: it is not UTF-8") from None
     except (ValueError, RecursionError) as error:
@@ -66,7 +73,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def paths(places: Places, features: Sequence[Properties]) -> Paths:
     """The ladder that the features' codes make. Raises :class:`RecipeError`."""
     names = (places.code, *places.parents)
-    refuse(places.file, [found for i, has in enumerate(features, 1) for found in _missing(i, has, names)])
+    refuse(places.file, [found for i, has in enumerate(features, 1) for found in missing(i, has, names)])
     entries: list[Entry] = [(i, tuple(str(has[name]) for name in names)) for i, has in enumerate(features, 1)]
     refuse(places.file, problems(entries, "feature"))
     return Paths(places.file, {labels[0]: labels[1:] for _, labels in entries}, len(places.parents))
@@ -77,7 +84,8 @@ def is_code(value: Any) -> bool:
     return (isinstance(value, str) and value != "") or (isinstance(value, int) and not isinstance(value, bool))
 
 
-def _missing(position: int, has: Properties, names: Sequence[str]) -> list[Problem]:
+def missing(position: int, has: Properties, names: Sequence[str]) -> list[Problem]:
+    """What is wrong with the codes of a feature."""
     return [
         problem("no_code", "feature", position, f" has no text and no whole number as its property {name!r}")
         for name in names

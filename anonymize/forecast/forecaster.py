@@ -49,7 +49,7 @@ def forecast(
         progress("reading", 0.02)
         if not isinstance(recipe.final, DpTable):
             raise RecipeError("only a table with noise (dp_table) has errors to forecast")
-        prepared = prepare(tables, tables.scan_parquet(source), recipe)
+        prepared = prepare(tables, tables.scan_parquet(source), recipe, folder)
         return _Forecast(tables, prepared, recipe, recipe.final, folder).made(factors, between(progress, 0.05, 1.0))
     finally:
         if engine is None:

@@ -57,7 +57,7 @@ def frontier(
     tables = engine or DuckEngine(temp_directory=own)
     try:
         progress("reading", 0.02)
-        prepared = prepare(tables, tables.scan_parquet(source), recipe)
+        prepared = prepare(tables, tables.scan_parquet(source), recipe, folder)
         return _weighed(recipe, chosen, _read(tables, prepared, recipe, chosen, folder), between(progress, 0.1, 1.0))
     finally:
         if engine is None:

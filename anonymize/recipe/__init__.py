@@ -39,7 +39,9 @@ from anonymize.recipe.microdata import (
     SensitiveModel,
     TCloseness,
 )
+from anonymize.recipe.movement import Flows, Presence
 from anonymize.recipe.parsing import json_schema, loads, parse
+from anonymize.recipe.places import Layer, Locate
 from anonymize.recipe.rows import Derive, KeepRows, Recode
 from anonymize.recipe.stages import Scan, Stage
 from anonymize.recipe.values import PERIOD
@@ -59,6 +61,7 @@ __all__ = [
     "Derive",
     "DpTable",
     "FileHierarchy",
+    "Flows",
     "GroupBy",
     "H3Hierarchy",
     "Hierarchy",
@@ -67,6 +70,8 @@ __all__ = [
     "KMap",
     "KeepRows",
     "LDiversity",
+    "Layer",
+    "Locate",
     "Loss",
     "Measure",
     "Microaggregate",
@@ -75,6 +80,7 @@ __all__ = [
     "Places",
     "PopulationModel",
     "PrefixHierarchy",
+    "Presence",
     "PrivacyModel",
     "PrivacyUnit",
     "Pseudonym",

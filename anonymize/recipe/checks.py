@@ -8,7 +8,8 @@ from anonymize.recipe.aggregates import DpTable
 from anonymize.recipe.columns import Role
 from anonymize.recipe.hierarchies import DRAWN_FROM_DATA
 from anonymize.recipe.microdata import PERSONS, KAnonymity, PopulationModel
-from anonymize.recipe.rows import Derive, KeepRows, Recode
+from anonymize.recipe.preparing import made_columns, problems_of_preparing, role_of
+from anonymize.recipe.rows import KeepRows
 from anonymize.recipe.stages import PROTECTING, Scan
 
 if TYPE_CHECKING:
@@ -47,20 +48,9 @@ def problems_of(recipe: Recipe) -> list[str]:
             problems.append("/privacy_unit|only a dp_table can protect a period of a person's life; the other stages protect persons")
         if recipe.missing_person_key == "nobody":
             problems.append("/missing_person_key|only a dp_table can count rows that are nobody's; say 'refuse' or 'drop'")
-    derived = {stage.name for stage in recipe.stages if isinstance(stage, Derive)}
-    known = set(recipe.columns) | derived
+    problems += problems_of_preparing(recipe)
+    known = set(recipe.columns) | made_columns(recipe)
     for i, stage in enumerate(recipe.stages):
-        if isinstance(stage, Derive) and _role_of(recipe, stage.name) in (Role.DIRECT_IDENTIFIER, Role.PERSON_KEY):
-            problems.append(f"/stages/{i}/name|a derived column cannot identify a person")
-        if isinstance(stage, (KeepRows, Recode)) and (
-            stage.column == recipe.person_key or _role_of(recipe, stage.column) in (Role.PERSON_KEY, Role.DIRECT_IDENTIFIER)
-        ):
-            what = "rows cannot be chosen by who the person is" if isinstance(stage, KeepRows) else "what says who the person is is no number to recode"
-            problems.append(f"/stages/{i}/column|{what}")
-        if isinstance(stage, (KeepRows, Recode)) and stage.column in derived - {s.name for s in recipe.stages[:i] if isinstance(s, Derive)}:
-            problems.append(f"/stages/{i}/column|column {stage.column!r} is derived only after this stage")
-        if isinstance(stage, Derive):
-            problems += _derived_checks(recipe, stage, f"/stages/{i}/product")
         if isinstance(stage, KAnonymity):
             if not recipe.quasi_identifiers:
                 problems.append(f"/stages/{i}|k_anonymity needs at least one column with the role quasi_identifier")
@@ -83,42 +73,6 @@ def problems_of(recipe: Recipe) -> list[str]:
     return problems
 
 
-# What a value computed from a column says of people, from least to most; a derived column says at least as much.
-_TELLING = {
-    Role.PLAIN: 0, Role.SENSITIVE: 1, Role.PLACE: 2, Role.EVENT_TIME: 2, Role.QUASI_IDENTIFIER: 2, Role.PERSON_KEY: 3, Role.DIRECT_IDENTIFIER: 3,
-}  # fmt: skip
-
-
-def _derived_checks(recipe: Recipe, stage: Derive, at: str) -> list[str]:
-    """A product with a column of ones is a copy: it must not slip past the stage that its source is protected by."""
-    problems: list[str] = []
-    for name in stage.product:
-        role = _role_of(recipe, name)
-        if name == recipe.person_key or role in (Role.PERSON_KEY, Role.DIRECT_IDENTIFIER):
-            problems.append(f"{at}|column {name!r} identifies people; nothing can be computed from it")
-        elif isinstance(recipe.stages[-1], DpTable):
-            continue  # whatever it says is bounded and drowned in noise like the rest of the person's rows
-        elif role is None and not any(isinstance(s, Derive) and s.name == name for s in recipe.stages):
-            problems.append(f"{at}|name column {name!r} among the columns, with its role: the derived column says as much of people")
-        elif name in _coarsened(recipe, stage):
-            problems.append(f"{at}|column {name!r} is recoded or micro-aggregated: what is computed from it before would still have its values")
-        elif role is not None and _TELLING[_role_of(recipe, stage.name) or Role.PLAIN] < _TELLING[role]:
-            problems.append(f"{at}|{stage.name!r} must have a role as strict as that of {name!r}, {role.value}")
-    return problems
-
-
-def _coarsened(recipe: Recipe, derive: Derive) -> set[str]:
-    """Columns whose values are made coarser after ``derive`` has read them."""
-    later = recipe.stages[recipe.stages.index(derive) + 1 :]
-    found = {stage.column for stage in later if isinstance(stage, Recode)}
-    last = recipe.stages[-1]
-    return found | ({averaged.column for averaged in last.microaggregate} if isinstance(last, KAnonymity) else set())
-
-
-def _role_of(recipe: Recipe, name: str) -> Role | None:
-    return recipe.columns[name].role if name in recipe.columns else None
-
-
 def _model_checks(recipe: Recipe, stage: KAnonymity, at: str) -> list[str]:
     problems = []
     for i, model in enumerate(stage.models):
@@ -131,7 +85,7 @@ def _model_checks(recipe: Recipe, stage: KAnonymity, at: str) -> list[str]:
         elif recipe.columns[model.column].role is not Role.SENSITIVE:
             problems.append(f"{where}|column {model.column!r} must have the role sensitive, and no other, to be held diverse or close")
     for i, averaged in enumerate(stage.microaggregate):
-        if _role_of(recipe, averaged.column) not in (Role.SENSITIVE, Role.PLAIN):
+        if role_of(recipe, averaged.column) not in (Role.SENSITIVE, Role.PLAIN):
             problems.append(f"{at}/microaggregate/{i}/column|column {averaged.column!r} must have the role sensitive or plain to be micro-aggregated")
     if stage.method == "fixed":
         problems += [
@@ -167,7 +121,7 @@ def _unit_checks(recipe: Recipe, known: set[str]) -> list[str]:
     unit = recipe.privacy_unit
     if unit is None:
         return []
-    if unit.column == recipe.person_key or _role_of(recipe, unit.column) is Role.DIRECT_IDENTIFIER:
+    if unit.column == recipe.person_key or role_of(recipe, unit.column) is Role.DIRECT_IDENTIFIER:
         return ["/privacy_unit/column|the period is taken from a column of dates or times, not from who the person is"]
     return [] if unit.column in known else [f"/privacy_unit/column|column {unit.column!r} is not among the recipe's columns"]
 

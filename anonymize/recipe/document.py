@@ -15,7 +15,8 @@ from anonymize.recipe.columns import Column, Role
 from anonymize.recipe.hierarchies import Hierarchy, file_of
 from anonymize.recipe.identifiers import Truncated
 from anonymize.recipe.microdata import KAnonymity
-from anonymize.recipe.stages import PROTECTING, ROW_STAGES, Protecting, RowStage, Stage
+from anonymize.recipe.places import Locate
+from anonymize.recipe.stages import PROTECTING, Preparing, Protecting, Stage
 from anonymize.recipe.values import Name, Value
 
 
@@ -50,9 +51,10 @@ class Recipe(Value):
         return last
 
     @property
-    def row_stages(self) -> tuple[RowStage, ...]:
-        """The stages before it: each looks at one row at a time, so none weakens the protection of the last."""
-        return tuple(stage for stage in self.stages if isinstance(stage, ROW_STAGES))
+    def preparing(self) -> tuple[Preparing, ...]:
+        """The stages before it: each looks at one row, or at the rows of one person, at a time, so none weakens the
+        protection of the last."""
+        return tuple(stage for stage in self.stages if isinstance(stage, Preparing))
 
     def with_role(self, role: Role) -> tuple[str, ...]:
         """Names of the columns of a role, in the recipe's order."""
@@ -69,8 +71,9 @@ class Recipe(Value):
 
     @property
     def files(self) -> frozenset[str]:
-        """The files beside the recipe that it needs: of hierarchies, and of populations that models speak of."""
+        """The files beside the recipe that it needs: of hierarchies, of layers, and of populations that models speak of."""
         named = {file_of(column.hierarchy) for column in self.columns.values()}
+        named |= {stage.layer.file for stage in self.stages if isinstance(stage, Locate) and stage.layer is not None}
         stage = self.final
         asked = stage.population_models if isinstance(stage, KAnonymity) else ()
         return frozenset(name for name in named if name is not None) | {model.population.file for model in asked}

@@ -1,4 +1,4 @@
-"""Stages that look at one row at a time."""
+"""Stages that look at one row at a time. ``reads`` and ``makes`` are the columns that a stage looks at and adds."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ class Derive(Value):
     name: Name
     product: Annotated[tuple[Name, ...], Field(min_length=2, max_length=4)]
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return self.product
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        return (self.name,)
+
 
 class KeepRows(Value):
     """Row by row: keep the rows in which a column is within bounds, or one of some values. Nulls are left out."""
@@ -42,6 +50,14 @@ class KeepRows(Value):
         if self.values is not None and (self.at_least is not None or self.at_most is not None):
             raise ValueError("give either bounds or values")
         return self
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        return ()
 
 
 class Recode(Value):
@@ -67,3 +83,11 @@ class Recode(Value):
         if self.round_to is not None and any(Fraction(bound) % Fraction(self.round_to) for bound in bounds):
             raise ValueError("bottom and top must be whole multiples of round_to")
         return self
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        return ()

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from anonymize.recipe.aggregates import DpTable
 from anonymize.recipe.microdata import KAnonymity
+from anonymize.recipe.movement import Flows, Presence
+from anonymize.recipe.places import Locate
 from anonymize.recipe.rows import Derive, KeepRows, Recode
 from anonymize.recipe.values import Value
 
@@ -18,9 +20,12 @@ class Scan(Value):
     stage: Literal["scan"]
 
 
-RowStage: TypeAlias = Derive | KeepRows | Recode
+RowStage: TypeAlias = Derive | KeepRows | Recode | Locate
+PersonStage: TypeAlias = Flows | Presence
+Preparing: TypeAlias = RowStage | PersonStage
 Protecting: TypeAlias = KAnonymity | DpTable | Scan
-Stage: TypeAlias = Annotated[RowStage | Protecting, Field(discriminator="stage")]
+Stage: TypeAlias = Annotated[Preparing | Protecting, Field(discriminator="stage")]
 
-ROW_STAGES = (Derive, KeepRows, Recode)
+ROW_STAGES = (Derive, KeepRows, Recode, Locate)
+PERSON_STAGES = (Flows, Presence)
 PROTECTING = (KAnonymity, DpTable, Scan)

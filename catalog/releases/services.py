@@ -77,7 +77,7 @@ def _allowed(role: Role, recipe: Recipe) -> set[Role]:
 
 def _column_problems(recipe: Recipe, version: Version) -> list[Problem]:
     roles = {column.name: column.role for column in version.columns.all()}
-    made = {stage.name for stage in recipe.row_stages if isinstance(stage, recipes.Derive)}
+    made = {name for stage in recipe.preparing for name in stage.makes}
     problems: list[Problem] = []
     for name, column in recipe.columns.items():
         if name in made:
@@ -96,10 +96,7 @@ def _column_problems(recipe: Recipe, version: Version) -> list[Problem]:
 
 def _computed_from(recipe: Recipe) -> set[str]:
     """Columns that stages before the protecting one read."""
-    names: set[str] = set()
-    for stage in recipe.row_stages:
-        names |= set(stage.product) if isinstance(stage, recipes.Derive) else {stage.column}
-    return names
+    return {name for stage in recipe.preparing for name in stage.reads}
 
 
 def _problem_of(name: str, asked: Role, roles: dict[str, str], recipe: Recipe) -> Problem | None:
@@ -133,7 +130,7 @@ def _key_released(name: str, column: recipes.Column, roles: dict[str, str]) -> P
 def _file_problems(recipe: Recipe, dataset: Dataset) -> list[Problem]:
     known = set(dataset.hierarchy_files.values_list("name", flat=True))
     return [
-        Problem("unknown_hierarchy", f"this dataset has no hierarchy or population file {name!r}; upload it first", pointer="/columns")
+        Problem("unknown_hierarchy", f"this dataset has no hierarchy, layer or population file {name!r}; upload it first", pointer="/columns")
         for name in sorted(recipe.files - known)
     ]
 

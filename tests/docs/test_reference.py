@@ -55,7 +55,7 @@ def test_every_field_of_the_json_schema_is_explained():
 
 def test_every_role_and_stage_of_a_recipe_is_explained():
     page = text("reference/recipe.md")
-    stages = [kind.model_fields["stage"].annotation.__args__[0] for kind in (recipes.Derive, recipes.KeepRows, recipes.Recode, recipes.KAnonymity, recipes.DpTable, recipes.Scan)]
+    stages = [kind.model_fields["stage"].annotation.__args__[0] for kind in (recipes.Derive, recipes.KeepRows, recipes.Recode, recipes.Locate, recipes.Flows, recipes.Presence, recipes.KAnonymity, recipes.DpTable, recipes.Scan)]
     assert [word for word in [*(role.value for role in ColumnRole), *stages] if f"`{word}`" not in page] == []
 
 
