@@ -275,9 +275,9 @@ def _uniform(right: Any, values: Any, noise: Any) -> Any:
     return values + np.random.default_rng().integers(-reach, reach + 1, values.size)
 
 
-def _a_tenth_in_a_hundred_draws(right: Any, values: Any, noise: Any) -> Any:
+def _itself_now_and_then(right: Any, values: Any, noise: Any) -> Any:
     """A sampler that fails now and then, and gives the value itself."""
-    failing = np.random.default_rng().random(values.size) < 0.02
+    failing = np.random.default_rng().random(values.size) < 0.04
     return np.where(failing, values, right(values, noise))
 
 
@@ -390,7 +390,7 @@ FAULTS = (
     Fault("drawn again until it looks right", PERSONS, _drawn(_never_beyond_the_scale)),
     Fault("noise that never takes away", PERSONS, _drawn(_never_less)),
     Fault("uniform noise", PERSONS, _drawn(_uniform)),
-    Fault("a sampler that fails now and then", World(ONE_PLACE, ALONE, releases=40_000), _drawn(_a_tenth_in_a_hundred_draws)),
+    Fault("a sampler that fails now and then", World(ONE_PLACE, ALONE, releases=40_000), _drawn(_itself_now_and_then)),
     Fault("noise on halves, doubled", World(ONE_PLACE, ALONE), _drawn(_two_for_one)),
     Fault("an exact total", World(ONE_PLACE, ALONE), _drawn(_scaled_to_the_exact_total)),
     Fault("no noise where something is missing", PERSONS, _drawn(_missing_bounds_no_noise)),
