@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.types as pt
 
-from anonymize import promised_models
+from anonymize import promised_models, promised_units
 from anonymize.recipe import Column, DpTable, KAnonymity, Pseudonym, Recipe, Truncated
 
 _LIBRARIES = ("duckdb", "narwhals", "pandas", "numpy", "pyarrow", "diffprivlib", "opendp", "faker")
@@ -100,20 +101,21 @@ def averaged(stage: KAnonymity, *, by_person: bool) -> list[str]:
     ]
 
 
-def dp_promise(stage: DpTable) -> dict[str, Any]:
+def dp_promise(stage: DpTable, unit: Mapping[str, Any] = promised_units.PERSON, *, of_nobody: bool = False) -> dict[str, Any]:
+    """``unit``: what is protected, as the public half of the report says it under ``privacy_unit``. ``of_nobody``: whether
+    rows without a person key count."""
     epsilon, delta = format(stage.epsilon, "f"), format(stage.delta, "f")
+    said = promised_units.sentence(unit, epsilon)
     return {
         "family": "differential_privacy",
-        "unit": "person",
+        **unit,
         "epsilon": epsilon,
         "delta": delta,
-        "sentence": (
-            "Whether any one person is in the data or not, every number here would have come out almost as likely: "
-            f"no one can learn from it, beyond a small bounded chance, what a single person did (ε = {epsilon})."
-        ),
-        "formal": f"({epsilon}, {delta})-differential privacy, neighbours differ in all rows of one person",
+        "sentence": f"{said} {promised_units.OF_NOBODY}" if of_nobody else said,
+        "formal": f"({epsilon}, {delta})-differential privacy, neighbours differ in {promised_units.neighbours(unit)}",
         "max_cells_per_person": stage.max_cells_per_person,
         "max_rows_per_cell": stage.max_rows_per_cell,
+        **({"missing_person_key": "nobody"} if of_nobody else {}),
     }
 
 

@@ -7,6 +7,7 @@ refused, since a promise that is kept only by Python is none.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.db import migrations
@@ -37,18 +38,32 @@ def append_only(table: str) -> migrations.RunPython:
 
     ``table`` is the table's name as written in a migration, not anything a user supplies; it must be a plain name.
     """
+    return migrations.RunPython(*_guard(table))
+
+
+def changeable(table: str) -> migrations.RunPython:
+    """The opposite: lifts the guard while a later migration changes the table itself; put it on again at once.
+
+    SQLite changes a table by making another in its place, which has no triggers.
+    """
+    install, uninstall = _guard(table)
+    return migrations.RunPython(uninstall, install)
+
+
+def _guard(table: str) -> tuple[Callable[[Any, Any], None], Callable[[Any, Any], None]]:
+    """What puts the guard on, and what takes it off."""
     if not PLAIN_NAME.fullmatch(table):
         raise ValueError("An append-only table needs a plain name: small letters, digits and underscores.")
 
-    def forwards(apps: Any, schema_editor: Any) -> None:
+    def install(apps: Any, schema_editor: Any) -> None:
         for statement in _install(schema_editor.connection.vendor, table):
             schema_editor.execute(statement)
 
-    def backwards(apps: Any, schema_editor: Any) -> None:
+    def uninstall(apps: Any, schema_editor: Any) -> None:
         for statement in _uninstall(schema_editor.connection.vendor, table):
             schema_editor.execute(statement)
 
-    return migrations.RunPython(forwards, backwards)
+    return install, uninstall
 
 
 def _install(vendor: str, table: str) -> list[str]:

@@ -15,6 +15,7 @@ from catalog.api.views import ApiView
 from catalog.ledger import selectors
 from catalog.ledger.models import Population, Spending
 from catalog.ledger.policies import check_can_read_ledger
+from catalog.ledger.units import KINDS
 
 
 class AmountSerializer(serializers.Serializer[Any]):
@@ -23,6 +24,8 @@ class AmountSerializer(serializers.Serializer[Any]):
 
 
 class BalanceSerializer(serializers.Serializer[Any]):
+    """Of a unit with periods, ``spent`` is that of the period on which most was spent, and ``left`` what is left for it."""
+
     cap = AmountSerializer()
     spent = AmountSerializer()
     left = AmountSerializer()
@@ -33,7 +36,16 @@ class PopulationSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
     owner = serializers.CharField()
+    unit = serializers.ChoiceField(choices=KINDS, help_text="what the budget is kept of")
+    time_zone = serializers.CharField(allow_null=True, help_text="where a person's day, week or month begins; null for the unit person")
     balance = BalanceSerializer()
+
+
+class CoversSerializer(serializers.Serializer[Any]):
+    """Whole periods: from a date up to, and without, another."""
+
+    since = serializers.DateField()
+    until = serializers.DateField()
 
 
 class SpendingSerializer(serializers.Serializer[Any]):
@@ -41,6 +53,7 @@ class SpendingSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     epsilon = serializers.CharField()
     delta = serializers.CharField()
+    covers = CoversSerializer(allow_null=True, help_text="the dates of which alone rows can count in it; null: any date")
     subject_type = serializers.CharField()
     subject_id = serializers.CharField()
     by = serializers.CharField()
@@ -62,6 +75,7 @@ class LedgerSerializer(serializers.Serializer[Any]):
 
 
 COMPOSITION = "the smallest of the plain sum, zero-concentrated privacy and privacy loss distributions, at a δ of at most the cap"
+PARALLEL = "; of one period at a time, by the releases that cover it, and booked is the period on which most was spent"
 
 
 def shown(population: Population) -> dict[str, Any]:
@@ -70,6 +84,7 @@ def shown(population: Population) -> dict[str, Any]:
         "name": population.name,
         "description": population.description,
         "owner": population.owner.slug,
+        **population.unit_of_privacy.as_dict(),
         "balance": selectors.balance(population).as_dict(),
     }
 
@@ -79,6 +94,7 @@ def shown_spending(spending: Spending) -> dict[str, Any]:
         "id": spending.pk,
         "at": spending.at,
         **selectors.Amount(spending.epsilon, spending.delta).as_dict(),
+        "covers": {"since": spending.covers_from, "until": spending.covers_until} if spending.covers_from else None,
         "subject_type": spending.subject_type,
         "subject_id": spending.subject_id,
         "by": spending.by.get_username() if spending.by else "system",
@@ -110,5 +126,6 @@ class LedgerView(ApiView):
         check_can_read_ledger(request.user)
         population = get_object_or_404(Population.objects.select_related("owner"), slug=slug)
         response = pagination.paged(request, selectors.spendings_of(population), shown_spending)
-        response.data = {"population": shown(population), "composition": COMPOSITION, **response.data}
+        composition = COMPOSITION + (PARALLEL if population.unit_of_privacy.has_periods else "")
+        response.data = {"population": shown(population), "composition": composition, **response.data}
         return response

@@ -13,12 +13,14 @@ from django.db import IntegrityError, transaction
 
 from anonymize.aggregates.accounting import Loss, Part, Total
 from anonymize.errors import Problem
+from anonymize.recipe.values import zone_name
 from catalog.audit import services as trail
 from catalog.audit.errors import Conflict, Invalid, PlatformError
 from catalog.ledger import composition, policies
 from catalog.ledger.amounts import DELTA_PLACES, EPSILON_PLACES, rounded_up, units
 from catalog.ledger.models import Population, Reckoning, Spending
-from catalog.ledger.selectors import Amount, balance
+from catalog.ledger.selectors import Amount
+from catalog.ledger.units import KINDS, PERSON, Range, Unit
 from catalog.people.models import Organisation, User
 
 INFINITY: Final = Decimal("Infinity")
@@ -61,6 +63,8 @@ def charge(
     subject: tuple[str, str],
     by: User | None,
     parts: tuple[Part, ...] = (),
+    unit: Unit = PERSON,
+    covers: Range | None = None,
     note: str = "",
 ) -> Spending:
     """Charge one draw of noise, say ``("run", "12#1")``, before it is drawn.
@@ -69,24 +73,40 @@ def charge(
         epsilon: 0 < ε < ∞; rounded up to 12 digits after the point.
         delta: 0 ≤ δ < 1; rounded up to 18 digits after the point.
         parts: what the release is made of, where more is known than (ε, δ): then many releases add up to less.
+        unit: what the release protects, which must be what the population's budget is kept of.
+        covers: the dates, the second one excluded, of which alone rows can count; ``None`` for any date.
 
     Raises:
-        Invalid: ε or δ is out of range or not a number.
+        Invalid: ε or δ is out of range or not a number, or the release protects another unit than the population's.
         BudgetExceeded: more than is left; carries what remained and what was asked.
         AlreadyCharged: this subject was charged before.
         LedgerInconsistent: the ledger was tampered with.
     """
     asked = checked(epsilon, delta)
     population = Population.objects.select_for_update().get(pk=population_id)
+    refuse_other_unit(population, unit)
     before = _reckoned(population)
-    total = composition.after(population, [Loss(asked.epsilon, asked.delta, parts)])
+    loss = Loss(asked.epsilon, asked.delta, parts, unit.kind, unit.rounded(covers))
+    total = composition.after(population, [loss])
     if total is None or not composition.fits(population, total):
-        raise BudgetExceeded(remaining=balance(population).left, asked=asked)
-    spending = _entered(population, asked, parts, subject, by, note)
+        raise BudgetExceeded(remaining=composition.left_for(population, covers), asked=asked)
+    spending = _entered(population, loss, subject, by, note)
     _raise_total(population, before, total)
     detail = {"population": population.slug, "epsilon": asked.epsilon, "delta": asked.delta, "for": ":".join(subject)}
+    if loss.covers:
+        detail |= {"from": loss.covers[0].isoformat(), "until": loss.covers[1].isoformat()}
     trail.record(by=by, action="budget.charged", subject=population, detail=detail)
     return spending
+
+
+def refuse_other_unit(population: Population, unit: Unit) -> None:
+    """ε of one unit says nothing of ε of another: both must be the same."""
+    if unit != population.unit_of_privacy:
+        message = f"the release would protect {unit}, but the budget of the population “{population.name}” is kept of {population.unit_of_privacy}"
+        raise Invalid(
+            f"Two units of privacy: {message}. Nothing was charged and no noise was drawn.",
+            problems=(Problem("other_unit", message, pointer="/privacy_unit"),),
+        )
 
 
 def checked(epsilon: Decimal, delta: Decimal) -> Amount:
@@ -123,17 +143,18 @@ def _reckoned(population: Population) -> Amount:
     return spent
 
 
-def _entered(
-    population: Population, asked: Amount, parts: tuple[Part, ...], subject: tuple[str, str], by: User | None, note: str
-) -> Spending:
+def _entered(population: Population, loss: Loss, subject: tuple[str, str], by: User | None, note: str) -> Spending:
     kind, name = subject
+    since, until = loss.covers or (None, None)
     try:
         with transaction.atomic():
             return Spending.objects.create(
                 population=population,
-                epsilon=asked.epsilon,
-                delta=asked.delta,
-                parts=[part.as_dict() for part in parts],
+                epsilon=loss.epsilon,
+                delta=loss.delta,
+                parts=[part.as_dict() for part in loss.parts],
+                covers_from=since,
+                covers_until=until,
                 subject_type=kind,
                 subject_id=name,
                 by=by,
@@ -168,14 +189,22 @@ def create_population(
     epsilon_cap: Decimal,
     delta_cap: Decimal,
     description: str = "",
+    unit: str = PERSON.kind,
+    time_zone: str = "",
 ) -> Population:
-    """The people behind some datasets, with the budget that they may cost in all."""
+    """The people behind some datasets, with the budget that they may cost in all.
+
+    ``unit``: person, person_day, person_week or person_month, of which the budget is kept; for the latter three
+    ``time_zone`` says where days begin. Neither changes once something was spent.
+    """
     if by is not None:
         policies.check_can_set_cap(by, owner)
     caps = checked(epsilon_cap, delta_cap)
+    kept_of = _unit(unit, time_zone)
     population = Population(
-        slug=slug, name=name, description=description, owner=owner, epsilon_cap=caps.epsilon, delta_cap=caps.delta
-    )
+        slug=slug, name=name, description=description, owner=owner, epsilon_cap=caps.epsilon, delta_cap=caps.delta,
+        unit=kept_of.kind, time_zone=kept_of.time_zone,
+    )  # fmt: skip
     if Population.objects.filter(slug=slug).exists():
         raise Conflict("There is a population with this slug already.")
     try:
@@ -183,8 +212,18 @@ def create_population(
     except ValidationError as error:
         raise Invalid("The population was not made.", problems=tuple(map(_problem, error.message_dict))) from None
     population.save()
-    trail.record(by=by, action="population.created", subject=population, detail={"slug": slug, **caps.as_dict()})
+    trail.record(by=by, action="population.created", subject=population, detail={"slug": slug, **caps.as_dict(), **kept_of.as_dict()})
     return population
+
+
+def _unit(kind: str, time_zone: str) -> Unit:
+    try:
+        return Unit.of(kind, zone_name(time_zone) if time_zone else "")
+    except ValueError:
+        raise Invalid(
+            f"The unit is one of {', '.join(KINDS)}; a person has no time zone, and the others need one, such as Asia/Seoul.",
+            problems=_wrong("unit"),
+        ) from None
 
 
 @transaction.atomic

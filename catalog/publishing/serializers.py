@@ -13,6 +13,7 @@ from catalog.datasets.models import Dataset, Frequency, Source
 from catalog.datasets.serializers import OwnerSerializer, described
 from catalog.ledger.models import Population
 from catalog.ledger.selectors import balance
+from catalog.ledger.units import KINDS
 from catalog.people.models import User
 from catalog.publishing.models import Publication
 from catalog.publishing.query import MEDIA_TYPES
@@ -21,6 +22,7 @@ from catalog.publishing.served import columns_of
 from catalog.publishing.states import PUBLICATION, READABLE
 from catalog.review.selectors import approval
 
+UNIT = "what is protected as one: person, person_day, person_week or person_month; of k-anonymity persons or rows"
 GUARANTEES = ("differential_privacy", "k_anonymity", "none")
 
 
@@ -52,6 +54,7 @@ class ReleaseListedSerializer(serializers.Serializer):
     bytes = serializers.IntegerField()
     rows = serializers.IntegerField()
     guarantee = serializers.ChoiceField(choices=GUARANTEES)
+    unit = serializers.CharField(allow_null=True, help_text=UNIT)
     sentence = serializers.CharField(allow_blank=True, help_text="the guarantee in words")
     superseded_by = serializers.IntegerField(allow_null=True, help_text="number of the release that took its place")
     tombstone = TombstoneSerializer(allow_null=True)
@@ -178,6 +181,7 @@ class RegisterEntrySerializer(serializers.Serializer):
     published_at = serializers.DateTimeField()
     artefact_sha256 = serializers.CharField()
     guarantee = serializers.ChoiceField(choices=GUARANTEES)
+    unit = serializers.CharField(allow_null=True, help_text=UNIT)
     epsilon = serializers.CharField(allow_null=True)
     delta = serializers.CharField(allow_null=True)
     k = serializers.IntegerField(allow_null=True)
@@ -187,10 +191,12 @@ class RegisterEntrySerializer(serializers.Serializer):
 
 
 class RegisterBudgetSerializer(serializers.Serializer):
-    """The privacy budget of the people behind published datasets."""
+    """The privacy budget of the people behind published datasets. Of periods, ``spent`` is that of the one on which most was."""
 
     population = serializers.CharField()
     name = serializers.CharField()
+    unit = serializers.ChoiceField(choices=KINDS, help_text="what the budget is kept of")
+    time_zone = serializers.CharField(allow_null=True, help_text="where a person's day, week or month begins; null for the unit person")
     cap = Document()
     spent = Document()
     left = Document()
@@ -240,6 +246,7 @@ def listed(publication: Publication) -> dict[str, Any]:
         "id": publication.pk,
         "dataset": publication.dataset.slug,
         **{name: getattr(publication, name) for name in names},
+        "unit": _unit(publication),
         "sentence": publication.public_report.get("guarantee", {}).get("sentence", ""),
         "superseded_by": newer.number if newer else None,
         "tombstone": tombstone(publication),
@@ -300,6 +307,7 @@ def register_entry(publication: Publication) -> dict[str, Any]:
         "id": publication.pk,
         "dataset": {"slug": dataset.slug, "title": dataset.title, "organisation": organisation},
         **{name: getattr(publication, name) for name in names},
+        "unit": _unit(publication),
         **{name: promise.get(name) for name in ("epsilon", "delta", "k")},
         "population": dataset.population.slug if dataset.population else None,
         "tombstone": tombstone(publication),
@@ -307,5 +315,12 @@ def register_entry(publication: Publication) -> dict[str, Any]:
     }
 
 
+def _unit(publication: Publication) -> str | None:
+    """Of a promise about people."""
+    found = publication.public_report.get("guarantee", {}).get("unit")
+    return None if found in (None, "none") else str(found)
+
+
 def budget(population: Population) -> dict[str, Any]:
-    return {"population": population.slug, "name": population.name, **balance(population).as_dict()}
+    unit = population.unit_of_privacy.as_dict()
+    return {"population": population.slug, "name": population.name, **unit, **balance(population).as_dict()}

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from catalog.display.numbers import number
 from catalog.people.models import Organisation
-from catalog.publishing import promised_models
+from catalog.publishing import promised_models, promised_units
 from catalog.publishing.models import Publication
 
 # code → word. One table for all rooms: a code that two of them use means the same thing in both.
@@ -92,6 +92,11 @@ WORDS: Final[dict[str, Any]] = {
     "differential_privacy": gettext_lazy("Differential privacy"),
     "k_anonymity": gettext_lazy("k-anonymity"),
     "none": gettext_lazy("Not about people"),
+    # units of privacy
+    "person": gettext_lazy("each person"),
+    "person_day": gettext_lazy("each person's day"),
+    "person_week": gettext_lazy("each person's week"),
+    "person_month": gettext_lazy("each person's month"),
     # types of columns
     "integer": gettext_lazy("whole number"),
     "decimal": gettext_lazy("exact decimal"),
@@ -251,6 +256,9 @@ FLAGS: Final = {
     "minimality_learns": gettext_lazy("Knowing that no finer scheme would have done tells something certain of some groups (minimality). Groups: %(figure)s."),
     "few_points_suffice": gettext_lazy("If somebody's rows could be told to be one person's, four of their own points would single them out. Share of people: %(figure)s."),
     "about_persons": gettext_lazy("The table looks like one row per person, and a scan protects nobody."),
+    "unit_of_a_period": gettext_lazy("The promise is about one period of a person at a time: over several of them more can be learnt about one person. Protected: %(figure)s."),
+    "rows_of_nobody": gettext_lazy("Rows without a person key were declared to be nobody's: they count without limits, and nothing protects whoever they were about. Rows: %(figure)s."),
+    "bounds_cut_much": gettext_lazy("The limits per person cut off much of the data, and the figures are too small by as much. Cut off: %(figure)s."),
     "large_epsilon": gettext_lazy("A large ε: the promise is weak. ε: %(figure)s."),
 }
 
@@ -281,7 +289,7 @@ def badge(guarantee: dict[str, Any]) -> str:
     """The guarantee in two words and its figure."""
     family = guarantee.get("family", "")
     if family == "differential_privacy":
-        return f"{word(family)} · ε {short(guarantee.get('epsilon', ''))}"
+        return f"{word(family)} · {promised_units.spent(guarantee, short(guarantee.get('epsilon', '')))}"
     if family == "k_anonymity":
         return f"{word(family)} · k {guarantee.get('measured_k') or guarantee.get('k', '')}"
     return word(family or "none")
@@ -291,10 +299,7 @@ def sentence(guarantee: dict[str, Any]) -> str:
     """The promise in one sentence that a citizen understands."""
     family = guarantee.get("family")
     if family == "differential_privacy":
-        return _(
-            "Every number here would have come out almost as likely if any one person had not been in the data: "
-            "nobody can learn from it what a single person did."
-        )
+        return promised_units.sentence(guarantee)
     if family == "k_anonymity":
         return " ".join([_of_classes(guarantee), *promised_models.sentences(guarantee)])
     return _("These data are not about people. They were scanned for personal values, and an officer cleared them as they are.")
@@ -311,7 +316,7 @@ def limits(guarantee: dict[str, Any]) -> str:
     """What the promise does not cover."""
     family = guarantee.get("family")
     if family == "differential_privacy":
-        return _("The promise holds whatever somebody knows already, and adds up over releases: the sum is the population's privacy budget.")
+        return promised_units.limits(guarantee)
     if family == "k_anonymity":
         once = _(
             "This stops linking through the named columns, once. It does not add up with other releases about the same people, "

@@ -81,7 +81,7 @@ class RunsView(MixedView):
         check_can_run(signed_in(request), dataset)
         recipe, version = _asked(request, dataset)
         run = services.request_run(by=signed_in(request), dataset=dataset, document=recipe, version=version)
-        return Response(serializers.shown(run), status=202, headers={"Location": f"/api/v1/runs/{run.pk}"})
+        return Response(serializers.shown(run, to=signed_in(request)), status=202, headers={"Location": f"/api/v1/runs/{run.pk}"})
 
 
 class PreviewView(ApiView):
@@ -124,11 +124,11 @@ class RunView(ApiView):
     def get(self, request: Request, run_id: int) -> Response:
         run = run_at(run_id)
         check_can_see(signed_in(request), run)
-        return Response(serializers.shown(run))
+        return Response(serializers.shown(run, to=signed_in(request)))
 
     @extend_schema(operation_id="runs_cancel", tags=["runs"], parameters=[path_id("run_id")], responses={200: serializers.RunSerializer})
     def delete(self, request: Request, run_id: int) -> Response:
         """Cancel a run. What it has charged stays charged."""
         run = run_at(run_id)
         services.cancel(by=signed_in(request), job=run)
-        return Response(serializers.shown(run))
+        return Response(serializers.shown(run, to=signed_in(request)))

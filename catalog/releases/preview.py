@@ -5,15 +5,23 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from anonymize import promised_units
 from anonymize.aggregates.accounting import Loss
-from anonymize.recipe import DpTable, KAnonymity, Recipe
+from anonymize.recipe import KAnonymity, Recipe
 from catalog.datasets.models import Dataset, Version
 from catalog.ledger import composition
-from catalog.ledger.selectors import balance
+from catalog.ledger.periods import following
 from catalog.ledger.services import checked
 from catalog.people.models import User
 from catalog.releases.policies import check_can_run
-from catalog.releases.services import family, fit, planned_table, read_recipe, ready_version
+from catalog.releases.services import (
+    family,
+    fit,
+    planned_table,
+    read_recipe,
+    ready_version,
+    unit_of,
+)
 
 FORECAST = 12
 """Releases like the one asked for: a year of months."""
@@ -30,8 +38,7 @@ def preview(*, by: User, dataset: Dataset, document: Any, version: Version | Non
     chosen = ready_version(dataset, version)
     recipe = read_recipe(document)
     fit(recipe, dataset, chosen)
-    stage = recipe.final
-    found = planned_table(stage) if isinstance(stage, DpTable) else None
+    found = planned_table(recipe)
     planned = found.as_dict() if found else None
     return {
         "family": family(recipe),
@@ -48,11 +55,11 @@ def _budget(loss: Loss, dataset: Dataset) -> dict[str, Any] | None:
     population = dataset.population
     if population is None:
         return None
-    year = composition.after(population, [loss] * FORECAST)
+    year = composition.after(population, following(loss, FORECAST))
     return {
         "population": population.slug,
         "asked": checked(loss.epsilon, loss.delta).as_dict(),
-        "left": balance(population).left.as_dict(),
+        "left": composition.left_for(population, loss.covers).as_dict(),
         "enough": composition.can_pay(population, loss),
         "forecast": {
             "releases": FORECAST,
@@ -65,11 +72,17 @@ def _budget(loss: Loss, dataset: Dataset) -> dict[str, Any] | None:
 
 def _sentences(recipe: Recipe, version: Version, planned: dict[str, Any] | None) -> list[str]:
     if planned is not None:
-        return [_error_sentence(measure) for measure in planned["measures"] if measure["kind"] in ("persons", "rows", "sum", "centred")]
+        return [*_protected(recipe), *(_error_sentence(measure) for measure in planned["measures"] if measure["kind"] in ("persons", "rows", "sum", "centred"))]
     stage = recipe.final
     if isinstance(stage, KAnonymity):
         return _k_sentences(recipe, stage, version)
     return ["Nothing is changed: the run looks for personal values, and stops if it finds any."]
+
+
+def _protected(recipe: Recipe) -> list[str]:
+    """What the promise is about, before any figure."""
+    of_nobody = [promised_units.OF_NOBODY] if recipe.missing_person_key == "nobody" else []
+    return [f"Protected is {unit_of(recipe)}.", *of_nobody]
 
 
 def _error_sentence(measure: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ from rest_framework import serializers
 from catalog.api.documented import LARGEST_ID, FailureView
 from catalog.api.fields import Document, Whole
 from catalog.api.serializers import StrictSerializer
+from catalog.people.models import User
+from catalog.releases.bounding import report_for
 from catalog.releases.models import Run
 from catalog.releases.states import RUN
 
@@ -140,6 +142,6 @@ def listed(run: Run) -> dict[str, Any]:
     }
 
 
-def shown(run: Run) -> dict[str, Any]:
-    names = ("recipe", "recipe_sha256", "code_version", "report", "sample")
-    return {**listed(run), **{name: getattr(run, name) for name in names}}
+def shown(run: Run, *, to: User) -> dict[str, Any]:
+    names = ("recipe", "recipe_sha256", "code_version", "sample")
+    return {**listed(run), **{name: getattr(run, name) for name in names}, "report": report_for(to, run.report)}

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from anonymize import recipe as recipes
 from anonymize.aggregates.plan import Plan, plan
+from anonymize.aggregates.stage import protecting
 from anonymize.errors import Problem, RecipeError
 from anonymize.recipe import DpTable, KAnonymity, Recipe, Role
 from catalog.audit import services as audit
@@ -20,8 +21,8 @@ from catalog.datasets.selectors import latest_ready
 from catalog.datasets.states import READY
 from catalog.ledger import composition
 from catalog.ledger.models import Population
-from catalog.ledger.selectors import balance
-from catalog.ledger.services import BudgetExceeded, checked
+from catalog.ledger.services import BudgetExceeded, checked, refuse_other_unit
+from catalog.ledger.units import PERSON, Unit
 from catalog.people.models import User
 from catalog.releases.code import code_version
 from catalog.releases.kinds import kind_of
@@ -47,10 +48,45 @@ def fit(recipe: Recipe, dataset: Dataset, version: Version) -> None:
     A recipe may treat a column more strictly than its role says, never more loosely.
     """
     problems = [*_column_problems(recipe, version), *_unit_problems(recipe, version), *_file_problems(recipe, dataset)]
-    if isinstance(recipe.final, DpTable) and dataset.population_id is None:
-        problems.append(
-            Problem("no_population", "name the population of this dataset first: its budget pays for the noise", pointer="/population")
-        )
+    problems += _population_problems(recipe, dataset)
+    if problems:
+        raise Invalid(f"The recipe does not fit this dataset: {problems[0].message}", problems=tuple(problems))
+
+
+def unit_of(recipe: Recipe) -> Unit:
+    """What the recipe protects as one."""
+    period = recipe.privacy_unit
+    return PERSON if period is None else Unit.of(f"person_{period.period}", period.time_zone)
+
+
+def _population_problems(recipe: Recipe, dataset: Dataset) -> list[Problem]:
+    if not isinstance(recipe.final, DpTable):
+        return []
+    if dataset.population is None:
+        return [Problem("no_population", "name the population of this dataset first: its budget pays for the noise", pointer="/population")]
+    try:
+        refuse_other_unit(dataset.population, unit_of(recipe))
+    except Invalid as error:
+        return list(error.problems)
+    return _other_times(recipe, dataset)
+
+
+def _other_times(recipe: Recipe, dataset: Dataset) -> list[Problem]:
+    """By another column of times, rows of one day lie in several days of earlier releases, which are not counted with it."""
+    asked = recipe.privacy_unit
+    if asked is None:
+        return []
+    drawn = dataset.runs.filter(noise_drawn=True).values_list("recipe__privacy_unit__column", flat=True)
+    others = sorted({str(column) for column in drawn if column and column != asked.column})
+    if not others:
+        return []
+    message = f"earlier releases of this dataset took the {asked.period} from column {others[0]!r}: this one must too, or it would speak of other {asked.period}s"
+    return [Problem("other_time_column", message, pointer="/privacy_unit/column")]
+
+
+def refuse_other_times(recipe: Recipe, dataset: Dataset) -> None:
+    """Raises :class:`Invalid` where noise was drawn for this dataset by periods of another column."""
+    problems = _other_times(recipe, dataset)
     if problems:
         raise Invalid(f"The recipe does not fit this dataset: {problems[0].message}", problems=tuple(problems))
 
@@ -180,18 +216,24 @@ def announce(job: Job, *, by: User, **detail: Any) -> None:
 
 
 def refuse_overdraft(recipe: Recipe, dataset: Dataset) -> None:
-    stage = recipe.final
-    if not isinstance(stage, DpTable) or dataset.population_id is None:
+    planned = planned_table(recipe)
+    if planned is None or dataset.population_id is None:
         return
-    population = Population.objects.get(pk=dataset.population_id)  # not the copy that the caller may hold for long
-    if not composition.can_pay(population, planned_table(stage).loss()):
-        raise BudgetExceeded(remaining=balance(population).left, asked=checked(stage.epsilon, stage.delta))
+    population, loss = Population.objects.get(pk=dataset.population_id), planned.loss()  # not the copy that the caller may hold for long
+    if not composition.can_pay(population, loss):
+        raise BudgetExceeded(remaining=composition.left_for(population, loss.covers), asked=checked(loss.epsilon, loss.delta))
 
 
-def planned_table(stage: DpTable) -> Plan:
-    """Shares, scales and samplers of a table. Raises :class:`Invalid` for one that cannot be carried out."""
+def planned_table(recipe: Recipe) -> Plan | None:
+    """Shares, scales and samplers of a recipe's table, and what it protects; ``None`` where no noise is drawn.
+
+    Raises :class:`Invalid` for one that cannot be carried out.
+    """
+    stage = recipe.final
+    if not isinstance(stage, DpTable):
+        return None
     try:
-        return plan(stage)
+        return protecting(plan(stage), stage, recipe.privacy_unit)
     except RecipeError as error:
         raise Invalid(f"The recipe cannot be run: {error.message}", problems=error.problems) from None
 

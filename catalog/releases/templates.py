@@ -11,15 +11,25 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from anonymize.recipe import Role
 from catalog.datasets.models import Column, Dataset, Version
 from catalog.ledger.selectors import balance
+from catalog.ledger.units import PERSON, Unit
 
 DEFAULT_EPSILON = "1.0"
 DEFAULT_DELTA = "1e-6"
 NUMBERS = ("integer", "decimal", "number")
 TIMES = ("date", "timestamp", "timestamptz")
+
+
+_PROMISES = {
+    "person": gettext_lazy("Nobody can tell from any number whether one person was in the data, whatever they know already."),
+    "person_day": gettext_lazy("Nobody can tell from any number what one person did on one day, whatever they know already. Over several days more can be learnt."),
+    "person_week": gettext_lazy("Nobody can tell from any number what one person did in one week, whatever they know already. Over several weeks more can be learnt."),
+    "person_month": gettext_lazy("Nobody can tell from any number what one person did in one month, whatever they know already. Over several months more can be learnt."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +72,28 @@ def _recipe_columns(columns: list[Column]) -> dict[str, Any]:
 
 
 def dp_table(dataset: Dataset, columns: list[Column]) -> Offer:
-    """People and rows per cell of up to three dimensions, differentially private for the person."""
+    """People and rows per cell of up to three dimensions, differentially private for what the population's budget is kept of."""
+    unit = dataset.population.unit_of_privacy if dataset.population else PERSON
     card: dict[str, Any] = {
         "slug": "dp-table",
         "title": _("A table of people and events"),
-        "promise": _("Nobody can tell from any number whether one person was in the data, whatever they know already."),
+        "promise": str(_PROMISES[unit.kind]),
         "cost": _("ε %(epsilon)s of the population's budget, charged when the noise is drawn.") % {"epsilon": DEFAULT_EPSILON},
         "keeps": _("Totals per place, time and category, each with its margin of error. No rows."),
     }
     keys = _by_role(columns, Role.PERSON_KEY)
     dimensions = [c for c in _by_role(columns, Role.PLACE, Role.PLAIN, Role.QUASI_IDENTIFIER) if c.type in ("text", "boolean")][:2]
     times = [c for c in _by_role(columns, Role.EVENT_TIME) if c.type in TIMES][:1]
-    reason = _dp_why_not(dataset, keys, dimensions + times)
+    reason = _dp_why_not(dataset, keys, dimensions + times) or _no_period(unit, times)
     if reason:
         return Offer(**card, fits=False, why_not=reason)
     group_by: list[dict[str, Any]] = [{"column": c.name} for c in dimensions]
-    group_by += [{"column": c.name, "bucket": "month", "time_zone": "Asia/Seoul"} for c in times]
+    group_by += [{"column": c.name, "bucket": "month", "time_zone": unit.time_zone or "Asia/Seoul"} for c in times]
     recipe = {
         "recipe": 1,
         "title": f"{dataset.title}: people and events",
         "person_key": keys[0].name,
+        **_protecting(unit, times),
         "columns": _recipe_columns([*keys, *dimensions, *times]),
         "stages": [
             {
@@ -101,9 +113,20 @@ def _dp_why_not(dataset: Dataset, keys: list[Column], dimensions: list[Column]) 
         return _("No column with the role place, event_time or plain to group by.")
     if dataset.population is None:
         return _("The dataset names no population, so no budget can pay for the noise.")
-    if balance(dataset.population).left.epsilon <= 0:
+    # of periods, it may be spent on one and not on another: the recipe's dates decide
+    if balance(dataset.population).left.epsilon <= 0 and not dataset.population.unit_of_privacy.has_periods:
         return _("The population's budget is spent.")
     return ""
+
+
+def _no_period(unit: Unit, times: list[Column]) -> str:
+    return _("The budget is kept of periods, and no column with the role event_time says when a row was.") if unit.has_periods and not times else ""
+
+
+def _protecting(unit: Unit, times: list[Column]) -> dict[str, Any]:
+    if not unit.has_periods:
+        return {}
+    return {"privacy_unit": {"period": unit.kind.removeprefix("person_"), "column": times[0].name, "time_zone": unit.time_zone}}
 
 
 def k_anonymous(dataset: Dataset, columns: list[Column]) -> Offer:

@@ -19,6 +19,7 @@ from catalog.ledger.selectors import balance
 from catalog.people.pages import actor, private, shown, status_of
 from catalog.releases import services
 from catalog.releases.assessed.seen import measured
+from catalog.releases.bounding import report_for
 from catalog.releases.compared import recipe_of
 from catalog.releases.comparisons import USUAL_METHODS
 from catalog.releases.figures import before_after, errors_of
@@ -117,6 +118,7 @@ def _run(request: HttpRequest, run_id: int) -> Run:
 def run(request: HttpRequest, run_id: int) -> HttpResponseBase:
     found = _run(request, run_id)
     me = actor(request)
+    found.report = report_for(me, found.report)
     context = {
         "run": found, "open": found.state in RUN.open_states, "figures": before_after(found.report), "errors": errors_of(found.report),
         "may_cancel": can_cancel(me, found), "may_run": found.dataset.organisation_id == me.organisation_id,

@@ -31,6 +31,7 @@ from catalog.releases.jobs import (
 )
 from catalog.releases.kinds import RUNS
 from catalog.releases.models import Run
+from catalog.releases.services import refuse_other_times, unit_of
 from catalog.releases.states import ASSESSED
 
 
@@ -57,10 +58,13 @@ def charge(run: Run, loss: Loss) -> None:
     with transaction.atomic():
         if len(held(run).select_for_update()) != 1:
             raise LostJob
+        recipe = recipes.parse(run.recipe)
         ledger.charge(
-            population_id=run.population_id, epsilon=loss.epsilon, delta=loss.delta, parts=loss.parts, subject=("run", f"{run.pk}#{run.attempt}"),
+            population_id=run.population_id, epsilon=loss.epsilon, delta=loss.delta, parts=loss.parts, unit=unit_of(recipe), covers=loss.covers,
+            subject=("run", f"{run.pk}#{run.attempt}"),
             by=run.requested_by, note=str(run.recipe.get("title", ""))[:300],
         )  # fmt: skip
+        refuse_other_times(recipe, run.dataset)  # while the population is locked: no other run can draw at this moment
         if held(run).update(noise_drawn=True) != 1:
             raise LostJob
 

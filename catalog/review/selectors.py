@@ -11,10 +11,12 @@ from catalog.audit.models import TrailEntry
 from catalog.people.models import OfficerMandate, User
 from catalog.people.policies import has_role
 from catalog.people.roles import Role
+from catalog.releases.bounding import report_for
 from catalog.review.flag import Flag
 from catalog.review.measured_flags import measured_flags
 from catalog.review.models import Decision, Review
 from catalog.review.states import APPROVED, WAITING
+from catalog.review.table_flags import table_flags
 
 
 def queue(user: User) -> QuerySet[Review]:
@@ -56,10 +58,14 @@ def approval(review: Review) -> Decision | None:
     return review.decisions.filter(verdict="approve").select_related("decided_by").first()
 
 
-def red_flags(review: Review) -> list[Flag]:
-    """What speaks against a release, most serious first. An empty list is no advice to approve."""
+def red_flags(review: Review, to: User | None = None) -> list[Flag]:
+    """What speaks against a release, most serious first. An empty list is no advice to approve.
+
+    ``to``: with the figures that this user may see; all of them when None.
+    """
     run, dataset = review.run, review.dataset
-    guarantee = (run.report or {}).get("guarantee", {})
+    report = (run.report if to is None else report_for(to, run.report)) or {}
+    guarantee = report.get("guarantee", {})
     family = guarantee.get("family")
     flags: list[Flag] = []
     contract = getattr(dataset, "contract", None)
@@ -75,14 +81,14 @@ def red_flags(review: Review) -> list[Flag]:
             flags.append(Flag("stop", "microdata_of_the_same_people", str(others)))
         flags += _pseudonym_flags(run.recipe)
         flags.append(Flag("warning", "microdata", str(guarantee.get("measured_k", ""))))
-        flags += _linked_flags(run.report or {})
+        flags += _linked_flags(report)
         if run.recipe["stages"][-1].get("method") == "local_recoding":
             flags.append(Flag("warning", "local_recoding"))
-        flags += measured_flags(run.report or {})
-    if family == "none" and (run.report or {}).get("internal", {}).get("about_persons"):
+        flags += measured_flags(report)
+    if family == "none" and report.get("internal", {}).get("about_persons"):
         flags.append(Flag("stop", "about_persons"))
-    if family == "differential_privacy" and float(guarantee.get("epsilon", "0")) > 2:
-        flags.append(Flag("warning", "large_epsilon", guarantee["epsilon"]))
+    if family == "differential_privacy":
+        flags += table_flags(report)
     return sorted(flags, key=lambda flag: flag.level != "stop")
 
 

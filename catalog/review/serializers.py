@@ -12,6 +12,7 @@ from catalog.audit.models import TrailEntry
 from catalog.datasets.serializers import ContractViewSerializer, OwnerSerializer, terms
 from catalog.ledger.selectors import balance
 from catalog.people.models import User
+from catalog.releases.bounding import report_for
 from catalog.releases.serializers import ArtefactSerializer, RunVersionSerializer
 from catalog.review import selectors
 from catalog.review.models import Decision, Involvement, Review, Verdict
@@ -162,9 +163,9 @@ def shown(review: Review, *, to: User) -> dict[str, Any]:
         "version": {"id": run.version_id, "number": run.version.number},
         "artefact": {"sha256": run.artefact_sha256, "bytes": run.artefact_bytes, "rows": run.artefact_rows},
         "recipe": run.recipe,
-        "report": run.report,
+        "report": report_for(to, run.report),
         "sample": run.sample or [],
-        "red_flags": [{"level": f.level, "code": f.code, "figure": f.figure} for f in selectors.red_flags(review)],
+        "red_flags": [{"level": f.level, "code": f.code, "figure": f.figure} for f in selectors.red_flags(review, to)],
         "involved": [{"user": i.user.get_username(), "how": i.how} for i in review.involved.select_related("user").order_by("pk")],
         "contract": terms(getattr(dataset, "contract", None)),
         "budget": {"population": dataset.population.slug, **balance(dataset.population).as_dict()} if dataset.population else None,

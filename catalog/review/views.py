@@ -17,7 +17,9 @@ from catalog.ledger.selectors import balance
 from catalog.people.pages import actor, private, shown, status_of
 from catalog.people.policies import check_has_role
 from catalog.people.roles import OFFICERS
+from catalog.releases import bounding
 from catalog.releases.assessed.seen import measured
+from catalog.releases.bounding import report_for
 from catalog.releases.figures import before_after, errors_of
 from catalog.releases.models import Run
 from catalog.releases.states import DONE
@@ -71,10 +73,10 @@ def review(request: HttpRequest, review_id: int) -> HttpResponseBase:
 
 
 def _page(request: HttpRequest, review: Review, form: DecisionForm | None = None, error: PlatformError | None = None) -> HttpResponseBase:
-    me, report = actor(request), review.run.report or {}
+    me, report = actor(request), report_for(actor(request), review.run.report) or {}
     context = {
-        "review": review, "report": report, "guarantee": report.get("guarantee", {}), "flags": selectors.red_flags(review),
-        "figures": before_after(report), "errors": errors_of(report), "columns": report.get("artefact", {}).get("columns", []),
+        "review": review, "report": report, "guarantee": report.get("guarantee", {}), "flags": selectors.red_flags(review, me),
+        "bounding": bounding.said(report), "figures": before_after(report), "errors": errors_of(report), "columns": report.get("artefact", {}).get("columns", []),
         "budget": balance(review.dataset.population) if review.dataset.population else None,
         "contract": getattr(review.dataset, "contract", None), "earlier": selectors.earlier_releases(review)[:20],
         "record": selectors.record_so_far(review), "decisions": review.decisions.select_related("decided_by"),

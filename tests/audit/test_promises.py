@@ -19,8 +19,14 @@ PROMISED = {
         "population_delta_spent_not_negative",
         "population_epsilon_never_overdrawn",
         "population_delta_never_overdrawn",
+        "population_unit_known",
     },
-    "ledger_spending": {"spending_once_per_subject", "spending_epsilon_positive", "spending_delta_not_negative"},
+    "ledger_spending": {
+        "spending_once_per_subject",
+        "spending_epsilon_positive",
+        "spending_delta_not_negative",
+        "spending_covers_a_range_or_everything",
+    },
     "ledger_reckoning": {"reckoning_once_per_spending"},
 }
 APPEND_ONLY = ("audit_trailentry", "ledger_spending", "ledger_reckoning")
@@ -54,6 +60,10 @@ def test_the_database_holds_every_promised_constraint(db, model):
 def test_append_only_tables_have_their_triggers(db, table):
     verbs = ("update", "delete", "truncate") if connection.vendor == "postgresql" else ("update", "delete")
     assert triggers(table) >= {f"{table}_no_{verb}" for verb in verbs}
+
+
+def test_the_unit_of_a_budget_has_its_trigger(db):
+    assert "ledger_population_unit_stays" in triggers("ledger_population")
 
 
 def test_what_points_at_a_person_in_trail_or_ledger_protects_them():

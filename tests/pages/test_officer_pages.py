@@ -43,7 +43,7 @@ def test_the_page_of_a_review_has_claim_budget_sample_and_record(officer, under_
 
 
 def test_red_flags_come_before_everything_else_with_the_figure_behind_them(officer, under_review, monkeypatch):
-    monkeypatch.setattr("catalog.review.selectors.red_flags", lambda review: [Flag("stop", "contract_expired", "2025-12-31")])
+    monkeypatch.setattr("catalog.review.selectors.red_flags", lambda review, to=None: [Flag("stop", "contract_expired", "2025-12-31")])
     text = parsed(officer.get(f"/reviews/{under_review.pk}")).text
     assert 0 < text.index("It ends on 2025-12-31") < text.index("Risk and usefulness")
 

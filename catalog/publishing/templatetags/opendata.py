@@ -12,7 +12,7 @@ from django.template.context import RequestContext
 
 from catalog.display import numbers
 from catalog.people.policies import roles_of
-from catalog.publishing import words
+from catalog.publishing import promised_units, words
 
 register = template.Library()
 
@@ -26,6 +26,8 @@ register.filter("promise_of", words.promise_of)
 register.filter("badge", words.badge)
 register.filter("sentence", words.sentence)
 register.filter("limits", words.limits)
+register.filter("protected", promised_units.protected)
+register.filter("covered", promised_units.covered)
 
 
 @register.filter
