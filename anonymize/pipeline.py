@@ -213,10 +213,11 @@ def _aggregates(job: _Job, prepared: Prepared, stage: DpTable) -> _Made:
 
 
 def _ladders(job: _Job, prepared: Prepared, stage: DpTable) -> dict[str, Ladder]:
-    """The ladder of each column that is grouped at a level of its hierarchy; values from the data only look up labels."""
+    """The ladder of each column that is grouped, or has totals, at a level of its hierarchy; values from the data only
+    look up labels."""
     ladders: dict[str, Ladder] = {}
     for group in stage.group_by:
-        if group.level is None:
+        if group.level is None and not any(isinstance(total.get(group.output_name), int) for total in stage.totals):
             continue
         values = job.engine.collect(distinct(prepared.frame.select(group.column)))[group.column].tolist()
         column = job.recipe.columns[group.column]

@@ -11,13 +11,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from anonymize.aggregates import ratios
+from anonymize.aggregates import ratios, totals
 from anonymize.aggregates.dimensions import Dimension
 from anonymize.aggregates.noise import Integers
-from anonymize.aggregates.plan import Kind, MeasurePlan, Plan
+from anonymize.aggregates.plan import Key, Kind, MeasurePlan, Plan
 from anonymize.aggregates.ratios import fine_unit
+from anonymize.aggregates.rounding import is_unreliable, rounded
 from anonymize.aggregates.selection import intervals
-from anonymize.recipe import DpTable, Measure
+from anonymize.aggregates.totals import Tree
+from anonymize.recipe import DpTable, GroupBy, Measure
+from anonymize.recipe.totals import own
 
 ColumnMeta: TypeAlias = dict[str, Any]
 
@@ -50,13 +53,34 @@ def table(groups: Mapping[str, pa.Array], noisy: Mapping[tuple[str, Kind], Integ
     for measure in stage.measures:
         of = planned.of(measure.name)
         drawn = {kind: noisy[measure.name, kind] for kind in of}
-        columns |= dict(zip(_names(measure), _published(measure, of, drawn, stage, planned), strict=True))
-    published: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
+        columns |= _columns(measure, *_published(measure, of, drawn, stage, planned))
+    return _frame(columns)
+
+
+def table_with_totals(tree: Tree, noisy: Mapping[Key, Sequence[Integers]], stage: DpTable, planned: Plan) -> pd.DataFrame:
+    """The same for the cells of all levels, the finest first, and after the group columns how coarse each is.
+
+    ``noisy``: in units, by quantity and level, from the coarsest level on.
+    """
+    columns = tree.groups
+    for measure in stage.measures:
+        quantity = next(iter(planned.of(measure.name).values()))
+        levels = totals.of_levels(quantity.key, planned)
+        found = totals.published(tree, noisy[quantity.key], levels, non_negative=clipped_at_zero(stage, measure))
+        columns |= _columns(measure, *(_in_its_own_unit(units, quantity) for units in (found.value, found.lower, found.upper)))
+    return _frame(columns)
+
+
+def _columns(measure: Measure, value: pa.Array, lower: pa.Array, upper: pa.Array) -> dict[str, pa.Array]:
+    arrays = [value, lower, upper]
+    if measure.unreliable_above is not None:
+        arrays.append(is_unreliable(value, lower, upper, measure.unreliable_above))
+    return dict(zip(measure.output_names, arrays, strict=True))
+
+
+def _frame(columns: Mapping[str, pa.Array]) -> pd.DataFrame:
+    published: pd.DataFrame = pa.table(dict(columns)).to_pandas(types_mapper=pd.ArrowDtype)
     return published
-
-
-def _names(measure: Measure) -> tuple[str, str, str]:
-    return measure.name, f"{measure.name}_lower", f"{measure.name}_upper"
 
 
 def _published(
@@ -74,24 +98,35 @@ def _published(
         lower, upper = units - quantity.half_width, units + quantity.half_width
     if clipped_at_zero(stage, measure):
         units, lower, upper = (np.maximum(bound, 0) for bound in (units, lower, upper))
+    if measure.round_to is not None:
+        units, lower, upper = rounded(units, lower, upper, measure.round_to)
+        lower = np.maximum(lower, 0) if clipped_at_zero(stage, measure) else lower
     return _in_its_own_unit(units, quantity), _in_its_own_unit(lower, quantity), _in_its_own_unit(upper, quantity)
 
 
 def columns(dimensions: Sequence[Dimension], stage: DpTable, planned: Plan) -> list[ColumnMeta]:
     """Name, type and meaning of each output column, in order."""
     described: list[ColumnMeta] = [_group_meta(dimension) for dimension in dimensions]
+    described += [_level_meta(group) for group in stage.levelled]
     for measure in stage.measures:
         kind = "integer" if measure.column is None else "decimal"
-        for name, role in zip(_names(measure), ("measure", "lower", "upper"), strict=True):
-            described.append({"name": name, "type": kind, "role": role, "measure": measure.name})
-        described[-3] |= {"kind": measure.kind, **_half_width(measure, planned)}
+        of_measure: list[ColumnMeta] = [
+            {"name": name, "type": kind, "role": role, "measure": measure.name}
+            for name, role in zip(measure.output_names, ("measure", "lower", "upper", "unreliable"), strict=False)
+        ]
+        of_measure[0] |= {"kind": measure.kind, **_half_width(measure, stage, planned)}
+        if measure.unreliable_above is not None:
+            of_measure[3] |= {"type": "boolean", "above": format(measure.unreliable_above, "f")}
+        described += of_measure
     return described
 
 
-def _half_width(measure: Measure, planned: Plan) -> dict[str, str]:
-    """The same for all cells, where it is: of a mean and a variance it depends on how many values there are."""
+def _half_width(measure: Measure, stage: DpTable, planned: Plan) -> dict[str, str]:
+    """The same for all cells, where it is: of a mean and a variance it depends on how many values there are, beside totals
+    on what lies around a cell, and rounded intervals on the value."""
     of = planned.of(measure.name)
-    return {"half_width": format(next(iter(of.values())).error, "f")} if len(of) == 1 else {}
+    same = len(of) == 1 and not stage.totals and measure.round_to is None
+    return {"half_width": format(next(iter(of.values())).error, "f")} if same else {}
 
 
 def clipped_at_zero(stage: DpTable, measure: Measure) -> bool:
@@ -109,6 +144,11 @@ def _group_meta(dimension: Dimension) -> ColumnMeta:
     if group.level is not None:
         meta["level"] = group.level
     return meta
+
+
+def _level_meta(group: GroupBy) -> ColumnMeta:
+    """How coarse a dimension is in a row. ``finest``: in the table itself; charts and sums take those rows alone."""
+    return {"name": f"{group.output_name}_level", "type": "text", "role": "level", "dimension": group.output_name, "finest": str(own(group))}
 
 
 def _in_its_own_unit(units: Integers, quantity: MeasurePlan) -> pa.Array:

@@ -17,6 +17,9 @@ bounds, and a variance of a third, the sum of the squares of these; each has noi
 *Gaussian*: (ε, δ) is turned into ρ of concentrated privacy, which is shared out; each quantity has discrete Gaussian
 noise of σ² = C·(change of one cell)²/2ρ (Canonne, Kamath & Steinke 2020, theorem 15; Bun & Steinke 2016).
 
+With totals (:mod:`anonymize.aggregates.totals`) each quantity's share is halved, or cut in three …, and every level has noise
+of its own.
+
 With private cells one noisy count of persons also decides which cells appear, by :mod:`anonymize.aggregates.selection`
 with ε and δ of one cell: a cell that exists through one person alone appears with a chance of at most δ/C, so that all C
 of that person's stay hidden with a chance of 1 - δ.
@@ -30,7 +33,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from anonymize.aggregates import gaussian
 from anonymize.aggregates.accounting import Loss, Part, Unit, rho_of_epsilon
@@ -55,6 +58,7 @@ MAX_VALUE = Decimal(10) ** 15
 SAMPLER_SHARE = Fraction(1, 10)  # of a stage's δ, at most, for the imperfection of a fast sampler
 
 Kind = Literal["persons", "rows", "sum", "values", "centred", "squares", "selection"]
+Key: TypeAlias = tuple[str, Kind]
 INGREDIENTS: Mapping[str, tuple[Kind, ...]] = {
     "persons": ("persons",),
     "rows": ("rows",),
@@ -83,7 +87,7 @@ class MeasurePlan:
     most: int | None = None  # that one person changes all cells together, in L1, where that is less than cells × per_cell
 
     @property
-    def key(self) -> tuple[str, Kind]:
+    def key(self) -> Key:
         return self.name, self.kind
 
     @property
@@ -110,6 +114,15 @@ class MeasurePlan:
     def error(self) -> Decimal:
         """Half the width of the 95 % interval, in the measure's own numbers."""
         return self.half_width * self.unit
+
+    def of_total(self) -> MeasurePlan:
+        """The same quantity of a coarser cell, with the same share: all that one person changes may lie in one cell."""
+        changed = self.sensitivity
+        if isinstance(self.noise, Noise):
+            noise: AnyNoise = of_scale(changed / self.share, "opendp")
+        else:
+            noise = of_variance(gaussian.sigma_of_rho(changed**2, self.share))
+        return replace(self, per_cell=changed, cells=1, most=None, noise=noise, delta=Fraction(0))
 
     def part(self, beside: Fraction) -> Part:
         """Its loss, with a δ ``beside`` that of its sampler. Noise is rounded downwards: never too small a loss."""
@@ -149,12 +162,13 @@ class Plan:
     conversion_delta: Fraction = Fraction(0)  # with Gaussian noise: what reading ρ as (ε, δ) costs
     unit: Unit = "person"
     covers: tuple[dt.date, dt.date] | None = None  # the days that rows can lie in, the last one exclusive
+    totals: tuple[tuple[MeasurePlan, ...], ...] = ()  # the measures' quantities again, a level each, from the coarsest on
 
     @property
     def drawn(self) -> tuple[MeasurePlan, ...]:
         """Every quantity that noise is drawn for: the measures', and the selection where it is one of its own."""
         extra = () if self.selection is None or self.selection in self.measures else (self.selection,)
-        return self.measures + extra
+        return self.measures + extra + tuple(quantity for level in self.totals for quantity in level)
 
     def of(self, name: str) -> dict[Kind, MeasurePlan]:
         """The quantities of a measure."""
@@ -175,7 +189,7 @@ class Plan:
             "max_rows_per_cell": self.max_rows,
             "max_rows_per_person": self.max_rows_in_all,
             "confidence": format(CONFIDENCE, "f"),
-            "measures": [_described(measure) for measure in self.measures],
+            "measures": [described(measure) for measure in self.measures],
             "selection": self._selection_as_dict(),
             "delta_of_samplers": _short(sum((measure.delta for measure in self.drawn), Fraction(0))),
         }
@@ -184,7 +198,7 @@ class Plan:
         if self.selection is None or self.rule is None:
             return None
         return {
-            **_described(self.selection),
+            **described(self.selection),
             "threshold": self.rule.threshold,
             "minimum_persons": self.rule.minimum,
             "delta": _short(self.selection_delta),
@@ -200,7 +214,7 @@ def plan(stage: DpTable) -> Plan:
 def _laplace(stage: DpTable) -> Plan:
     private = stage.cells == "private"
     wanted = _wanted(stage, selection=private and not any(measure.kind == "persons" for measure in stage.measures))
-    shares = _shares(wanted, Fraction(stage.epsilon))
+    shares = _shares(wanted, Fraction(stage.epsilon), 1 + len(stage.totals))
     drawn = [_laplace_quantity(stage, *one, share, len(wanted)) for one, share in zip(wanted, shares, strict=True)]
     left = Fraction(stage.delta) - sum((quantity.delta for quantity in drawn), Fraction(0))
     chosen = _selection(drawn) if private else None
@@ -215,7 +229,7 @@ def _gaussian(stage: DpTable) -> Plan:
     for_cells = delta / 2 if private else Fraction(0)
     rho = Fraction(rho_of_epsilon(stage.epsilon, Context(prec=30, rounding=ROUND_FLOOR).plus(to_decimal(delta - for_cells))))
     drawn = []
-    for (name, kind, measure, _), share in zip(wanted, _shares(wanted, rho), strict=True):
+    for (name, kind, measure, _), share in zip(wanted, _shares(wanted, rho, 1 + len(stage.totals)), strict=True):
         make = _selection_quantity if kind == "selection" else _gaussian_quantity
         drawn.append(make(stage, name, kind, measure, share))
     return replace(_plan(stage, drawn, _selection(drawn) if private else None, for_cells), conversion_delta=delta - for_cells)
@@ -232,6 +246,7 @@ def _plan(stage: DpTable, drawn: list[MeasurePlan], selection: MeasurePlan | Non
         selection=selection,
         selection_delta=delta,
         rule=None if selection is None else rule_of(selection, delta, stage.minimum_persons),
+        totals=tuple(tuple(quantity.of_total() for quantity in drawn) for _ in stage.totals),
     )
 
 
@@ -254,10 +269,10 @@ def _wanted(stage: DpTable, *, selection: bool) -> list[tuple[str, Kind, Measure
     return wanted
 
 
-def _shares(wanted: list[tuple[str, Kind, Measure | None, Fraction]], whole: Fraction) -> list[Fraction]:
-    """By weight, exactly; the selection weighs 1 where it needs a share of its own."""
+def _shares(wanted: list[tuple[str, Kind, Measure | None, Fraction]], whole: Fraction, levels: int) -> list[Fraction]:
+    """By weight, exactly, and equally over the levels; the selection weighs 1 where it needs a share of its own."""
     weights = [weight for *_, weight in wanted]
-    return [whole * weight / sum(weights) for weight in weights]
+    return [whole * weight / sum(weights) / levels for weight in weights]
 
 
 def _laplace_quantity(
@@ -381,7 +396,7 @@ def _at(pointer: str, message: str) -> Problem:
     return Problem("dp_table", message, pointer=pointer)
 
 
-def _described(measure: MeasurePlan) -> dict[str, Any]:
+def described(measure: MeasurePlan) -> dict[str, Any]:
     pure = isinstance(measure.noise, Noise)
     return {
         "name": measure.name,

@@ -10,18 +10,18 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from anonymize.aggregates import forecast, noise, output
+from anonymize.aggregates import forecast, noise, output, totals
 from anonymize.aggregates.accounting import Loss, Unit
 from anonymize.aggregates.bounding import Bounded, bounded_cells
 from anonymize.aggregates.dimensions import Dimension, dimensions
 from anonymize.aggregates.noise import MAX_ABS, Integers, Noise
-from anonymize.aggregates.plan import Kind, Plan, plan
+from anonymize.aggregates.plan import Key, Plan, plan
 from anonymize.aggregates.rows import Shaped, amounts_of, check_columns, of_columns, shape
 from anonymize.columns.hierarchies import Ladder
 from anonymize.errors import PrivacyNotMet
@@ -42,9 +42,6 @@ class Aggregated:
     report_internal: dict[str, Any]
 
 
-Key: TypeAlias = tuple[str, Kind]
-
-
 @dataclass(frozen=True)
 class ExactCells:
     """The cells and their exact integers by measure; before noise, and never shown."""
@@ -60,6 +57,7 @@ class Counted:
 
     planned: Plan
     dims: tuple[Dimension, ...]
+    tree: totals.Tree | None
     shaped: Shaped
     bounded: Bounded
     cells: pd.DataFrame
@@ -104,17 +102,19 @@ def release_table(
     counted = count_cells(
         engine, frame, stage=stage, unit=unit, ladders=ladders, progress=progress, column_types=column_types, period=period, nobodys=nobodys
     )
-    planned, dims, exact = counted.planned, counted.dims, counted.exact
+    planned, dims, tree, exact = counted.planned, counted.dims, counted.tree, counted.exact
     foreseen = counted.forecast(stage, planned)
     before_noise(planned.loss())
     progress("noise", 0.7)
     groups, noisy = draw(exact, planned)
+    measured = {} if tree is None else totals.measured(tree, exact.values, noisy, planned)
     progress("writing", 0.95)
-    table = output.table(groups, noisy, stage, planned)
+    table = output.table(groups, noisy, stage, planned) if tree is None else output.table_with_totals(tree, measured, stage, planned)
+    shown = totals.shown(stage, dims)
     return Aggregated(
         table=table,
-        columns=output.columns(dims, stage, planned),
-        report_public=_public(stage, planned, dims, len(table), period),
+        columns=output.columns(shown, stage, planned),
+        report_public=_public(stage, planned, shown, len(table), period) | totals.report(tree, planned),
         report_internal={**_internal(stage, counted, len(table)), "forecast": foreseen},
     )
 
@@ -136,6 +136,7 @@ def count_cells(
     dims = dimensions(stage, column_types)
     stage = within_cells(stage, dims)
     planned = protecting(plan(stage), stage, period)
+    tree = totals.tree_of(stage, dims, ladders)
     progress("rows", 0.0)
     shaped = shape(engine, frame, stage=stage, dimensions=dims, unit=unit, ladders=ladders, nobodys=nobodys)
     progress("bounding", 0.2)
@@ -143,7 +144,7 @@ def count_cells(
         engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows, in_all=planned.max_rows_in_all
     )
     _refuse_late(planned, bounded.persons, shaped.rows_of_nobody, stage.allow_large_delta)
-    return Counted(planned, dims, shaped, bounded, cells, exact_cells(cells, stage, planned, dims))
+    return Counted(planned, dims, tree, shaped, bounded, cells, exact_cells(cells, stage, planned, dims))
 
 
 def within_cells(stage: DpTable, dims: tuple[Dimension, ...]) -> DpTable:
@@ -180,6 +181,7 @@ def _refuse_late(planned: Plan, persons: int, rows_of_nobody: int, large_delta: 
     for measure in planned.drawn:
         if not (persons + rows_of_nobody) * measure.per_cell + measure.noise.reach < MAX_ABS:
             raise PrivacyNotMet(f"measure {measure.name!r} could leave the 64-bit integers: choose a larger unit")
+    totals.refuse_late(planned, persons + rows_of_nobody)
 
 
 def exact_cells(cells: pd.DataFrame, stage: DpTable, planned: Plan, dims: tuple[Dimension, ...]) -> ExactCells:
@@ -235,7 +237,7 @@ def _public(stage: DpTable, planned: Plan, dims: tuple[Dimension, ...], cells: i
         "cells_published": cells,
         "group_by": [_described(dimension) for dimension in dims],
         "clipped_at_zero": [m.name for m in stage.measures if output.clipped_at_zero(stage, m)],
-        "notes": _notes(stage),
+        "notes": _notes(stage, planned),
     }
 
 
@@ -259,7 +261,7 @@ def _described(dimension: Dimension) -> dict[str, Any]:
     return {"name": dimension.name, "type": dimension.type, "declared_values": size, **given}
 
 
-def _notes(stage: DpTable) -> list[str]:
+def _notes(stage: DpTable, planned: Plan) -> list[str]:
     notes = [
         "Intervals cover the noise with a chance of 95 %; they do not cover what bounding and clamping left out.",
         "Rows without a group value, and rows outside the declared values, are left out.",
@@ -268,6 +270,10 @@ def _notes(stage: DpTable) -> list[str]:
         notes.append("Amounts are clamped to the declared bounds; a missing amount adds nothing.")
     if any(measure.kind in ("mean", "variance") for measure in stage.measures):
         notes.append("The mean or variance of a cell that may be empty is anything between the bounds, and its interval says so.")
+    if stage.totals:
+        notes += totals.notes(stage, planned)
+    if any(measure.round_to is not None for measure in stage.measures):
+        notes.append("Counts are rounded after the noise; the intervals hold what the rounding changed.")
     if stage.cells == "private":
         notes.append("A cell that is absent is empty, or held by few persons: the table does not tell which.")
     return notes

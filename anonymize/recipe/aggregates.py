@@ -8,7 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from anonymize.recipe.values import Bound, Delta, Epsilon, Exact, Name, Unit, Value, between, zone_name
+from anonymize.recipe import totals as nesting
+from anonymize.recipe.totals import ADDED_UP, Totals
+from anonymize.recipe.values import Bound, Delta, Epsilon, Exact, Name, Six, Unit, Value, between, zone_name
 
 Bucket = Literal["hour", "day", "week", "month", "quarter", "year", "hour_of_day", "day_of_week"]
 
@@ -70,7 +72,8 @@ OF_A_COLUMN = ("sum", "mean", "variance")
 class Measure(Value):
     """A measure of a DP table: distinct persons, rows, or the sum, mean or variance of a clamped column.
 
-    Values are counted in whole ``unit``\\ s.
+    Values are counted in whole ``unit``\\ s. ``round_to``: counts are published as multiples of it. ``unreliable_above``:
+    a column more says where half the width of the interval is more than this share of the value.
     """
 
     name: Name
@@ -80,6 +83,8 @@ class Measure(Value):
     upper: Bound | None = None
     unit: Unit = Decimal(1)
     weight: Annotated[Exact, between(Decimal(0), Decimal(1000), open_low=True)] = Decimal(1)
+    round_to: Annotated[int, Field(ge=2, le=1_000_000, strict=True)] | None = None
+    unreliable_above: Annotated[Exact, between(Decimal(0), Decimal(1000), open_low=True), Six] | None = None
 
     @model_validator(mode="after")
     def _sum_is_bounded(self) -> Self:
@@ -93,7 +98,15 @@ class Measure(Value):
                 raise ValueError("lower and upper must be whole multiples of unit")
         elif any(part is not None for part in bounds):
             raise ValueError(f"{self.kind} takes no column, lower or upper")
+        if self.round_to is not None and self.kind not in ("persons", "rows"):
+            raise ValueError("round_to is for counts; what is measured of a column is rounded by its unit")
         return self
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of its columns in the artefact: the value, the ends of its interval, and what marks an unreliable one."""
+        names = (self.name, f"{self.name}_lower", f"{self.name}_upper")
+        return names if self.unreliable_above is None else (*names, f"{self.name}_unreliable")
 
 
 class DpTable(Value):
@@ -101,6 +114,8 @@ class DpTable(Value):
 
     ``max_rows_per_person``: at most so many rows of a person in all cells together, beside the limits a cell; it gives
     less noise where few persons fill all their cells. ``allow_large_delta``: lets δ reach one in the number of persons.
+    ``totals``: coarser groupings from the coarsest on, each a dimension → how coarse, the others as in the table; they are
+    measured too, and published so that parts add up to them.
     """
 
     stage: Literal["dp_table"]
@@ -116,12 +131,13 @@ class DpTable(Value):
     minimum_persons: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 1
     noise: Literal["laplace", "gaussian"] = "laplace"
     non_negative: bool = True
+    totals: Totals = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [g.output_name for g in self.group_by]
+        names = [g.output_name for g in self.group_by] + [f"{g.output_name}_level" for g in self.levelled]
         for measure in self.measures:
-            names += [measure.name, f"{measure.name}_lower", f"{measure.name}_upper"]
+            names += measure.output_names
         if len({name.casefold() for name in names}) != len(names):
             raise ValueError("two output columns would have the same name, or differ only in upper and lower case")
         if self.cells == "private" and not self.delta > 0:
@@ -136,3 +152,22 @@ class DpTable(Value):
                 if not declared:
                     raise ValueError(f"cells 'public' needs the declared values (or start and end) of {g.column!r}")
         return self
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if not self.totals:
+            return self
+        if self.cells != "public":
+            raise ValueError("totals need public cells: a total would tell of the cells that stay hidden")
+        for measure in self.measures:
+            if measure.kind not in ADDED_UP:
+                raise ValueError(f"totals take persons, rows and sums: a {measure.kind} of a whole is not the sum of those of its parts")
+            if measure.round_to is not None:
+                raise ValueError("round_to would keep parts from adding up to their totals: give one or the other")
+        nesting.refuse(self.group_by, self.totals)
+        return self
+
+    @property
+    def levelled(self) -> tuple[GroupBy, ...]:
+        """The dimensions that some total takes coarser."""
+        return tuple(group for group in self.group_by if any(group.output_name in total for total in self.totals))

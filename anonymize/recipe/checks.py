@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from anonymize.recipe.aggregates import DpTable
 from anonymize.recipe.columns import Role
-from anonymize.recipe.hierarchies import DRAWN_FROM_DATA
+from anonymize.recipe.hierarchies import DRAWN_FROM_DATA, DateHierarchy, IntervalHierarchy
 from anonymize.recipe.microdata import PERSONS, KAnonymity, PopulationModel
 from anonymize.recipe.preparing import made_columns, problems_of_preparing, role_of
 from anonymize.recipe.rows import KeepRows
 from anonymize.recipe.stages import PROTECTING, Scan
+from anonymize.recipe.totals import ALL
 
 if TYPE_CHECKING:
     from anonymize.recipe.document import Recipe
@@ -142,6 +143,7 @@ def _dp_checks(recipe: Recipe, stage: DpTable, at: str, known: set[str]) -> list
             problems.append(f"{where}/level|column {group.column!r} has no hierarchy")
         elif group.level and isinstance(recipe.columns[group.column].hierarchy, DRAWN_FROM_DATA):
             problems.append(f"{where}/level|the hierarchy of {group.column!r} is drawn from the data, which would undo the noise: name public levels")
+    problems += _total_checks(recipe, stage, f"{at}/totals")
     for i, measure in enumerate(stage.measures):
         if measure.column is None:
             continue
@@ -152,4 +154,21 @@ def _dp_checks(recipe: Recipe, stage: DpTable, at: str, known: set[str]) -> list
             problems.append(f"{where}|column {measure.column!r} is not among the recipe's columns")
         elif measure.column in recipe.columns and recipe.columns[measure.column].role is Role.DIRECT_IDENTIFIER:
             problems.append(f"{where}|a direct identifier cannot be summed")
+    return problems
+
+
+def _total_checks(recipe: Recipe, stage: DpTable, at: str) -> list[str]:
+    """Levels must be known without the data, for every declared value."""
+    problems: list[str] = []
+    for group in stage.levelled:
+        if group.bucket is not None or all(total.get(group.output_name, ALL) == ALL for total in stage.totals):
+            continue
+        column = recipe.columns.get(group.column)
+        hierarchy = None if column is None else column.hierarchy
+        if hierarchy is None:
+            problems.append(f"{at}|column {group.column!r} has no hierarchy")
+        elif isinstance(hierarchy, DRAWN_FROM_DATA):
+            problems.append(f"{at}|the hierarchy of {group.column!r} is drawn from the data, which would undo the noise: name public levels")
+        elif group.level and isinstance(hierarchy, (IntervalHierarchy, DateHierarchy)):
+            problems.append(f"{at}|levels above a level of numbers or dates are not known: group {group.column!r} by the values, or take totals at 'all'")
     return problems

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from catalog.publishing.series import PREFERENCE, Point, added, is_time
+from catalog.publishing.series import PREFERENCE, Point, added, finest, is_time
 
 CLASSES: Final = 5
 UNRELIABLE: Final = 0.5  # half the interval, as a share of the value
@@ -66,7 +64,7 @@ def shown_of(path: Path, columns: Sequence[dict[str, Any]]) -> Shown | None:
     if place is None or measure is None:
         return None
     ends = [c["name"] for role in ("lower", "upper") for c in columns if c.get("role") == role and c.get("measure") == measure["name"]]
-    table = _finest(pq.read_table(path), columns)
+    table = finest(pq.read_table(path), columns)
     if not table.num_rows:
         return None
     points = added(table, place["name"], measure["name"], ends if len(ends) == 2 else [])
@@ -87,14 +85,6 @@ def _measure(columns: Sequence[dict[str, Any]], folded: bool) -> dict[str, Any] 
     """Persons first, since a map asks where they are; among the others, what adds up best."""
     usable = [c for c in columns if c.get("role") == "measure" and not (folded and c.get("kind") in NOT_ADDITIVE)]
     return min(usable, key=lambda c: (c.get("kind") != "persons", PREFERENCE.get(c.get("kind", ""), 3)), default=None)
-
-
-def _finest(table: pa.Table, columns: Sequence[dict[str, Any]]) -> pa.Table:
-    """The rows of the finest level, where a release holds totals beside its cells: a place is not counted twice."""
-    for column in columns:
-        if column.get("role") == "level" and column["name"] in table.column_names:
-            table = table.filter(pc.equal(table[column["name"]], pc.min(table[column["name"]])))
-    return table
 
 
 def _divided(point: Point, by: int) -> Point:

@@ -73,6 +73,9 @@ class PublishedColumnSerializer(serializers.Serializer):
     upper = serializers.CharField(allow_null=True)
     half_width = serializers.CharField(allow_null=True)
     kind = serializers.CharField(allow_null=True, help_text="of a measure: persons, rows, sum, mean or variance")
+    measure = serializers.CharField(allow_null=True, help_text="of a mark (role unreliable): the measure whose wide intervals it marks")
+    dimension = serializers.CharField(allow_null=True, help_text="of a level: the dimension whose coarseness it tells")
+    finest = serializers.CharField(allow_null=True, help_text="of a level: its value in the rows that are no totals")
 
 
 class PublicDecisionSerializer(serializers.Serializer):

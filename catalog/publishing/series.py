@@ -7,7 +7,7 @@ give how many there are of each value of one column. The picture and the table u
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ COUNTED_TYPES: Final = ("text", "boolean", "integer", "date")
 TIME_TYPES: Final = ("date", "timestamp", "timestamptz")
 CYCLES: Final = ("hour_of_day", "day_of_week")
 DIMENSION_ROLES: Final = ("group", "dimension")
+WHOLE: Final = "all"  # the level of a dimension that a total does not tell apart
 _DATE_TEXT: Final = re.compile(r"\d{4}(-\d{2}){0,2}")
 PREFERENCE: Final = {"sum": 0, "rows": 1, "persons": 2}  # which measure adds up best over the other dimensions
 _Floats = npt.NDArray[np.float64]
@@ -82,12 +83,38 @@ def _of_table(path: Path, columns: Sequence[dict[str, Any]]) -> Series | None:
     names = {c["name"] for c in columns}
     ends = [f"{measure['name']}_{end}" for end in ("lower", "upper")]
     ends = ends if set(ends) <= names else []
-    table = pq.read_table(path, columns=[*(d["name"] for d in dimensions), measure["name"], *ends])
+    levels = {c["dimension"]: c for c in columns if c.get("role") == "level"}
+    whole = pq.read_table(path, columns=[*(d["name"] for d in dimensions), *(c["name"] for c in levels.values()), measure["name"], *ends])
+    table = finest(whole, columns)
     dimension = _best(table, dimensions)
     if dimension is None or not table.num_rows:
         return None
+    if summed and (totals := _totals(whole, dimension, dimensions, levels)) is not None:
+        table, summed = totals, False
     points = added(table, dimension["name"], measure["name"], ends)
     return _shaped(points, dimension, measure["name"], summed=summed, persons=measure.get("kind") == "persons" or "persons" in measure["name"])
+
+
+def finest(table: pa.Table, columns: Sequence[dict[str, Any]]) -> pa.Table:
+    """The rows that are no totals."""
+    return _at(table, {c["name"]: c["finest"] for c in columns if c.get("role") == "level"})
+
+
+def _at(table: pa.Table, levels: Mapping[str, str]) -> pa.Table:
+    """The rows that are as coarse as told; a table with totals holds the same people several times."""
+    for name, level in levels.items():
+        table = table.filter(pc.equal(table[name], level))
+    return table
+
+
+def _totals(
+    table: pa.Table, dimension: dict[str, Any], dimensions: Sequence[dict[str, Any]], levels: Mapping[str, dict[str, Any]]
+) -> pa.Table | None:
+    """The published totals of one dimension over all others, where there are any: more exact than sums of cells."""
+    if any(d["name"] not in levels for d in dimensions if d is not dimension):
+        return None
+    rows = _at(table, {c["name"]: c["finest"] if name == dimension["name"] else WHOLE for name, c in levels.items()})
+    return rows if rows.num_rows else None
 
 
 def _best(table: pa.Table, dimensions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ def release_file(publication: Publication) -> ReleaseFile:
     """The published file with its columns. The engine may read below the public store's folder, and nowhere else."""
     path = store.local_path(publication.store_name, publication.artefact_sha256)
     columns = columns_of(publication)
-    schema = ReleaseSchema(tuple(ReleaseColumn(**{name: column[name] for name in _COLUMN}, measure=column["role"] == "measure", kind=column["kind"] or "") for column in columns))
+    schema = ReleaseSchema(tuple(ReleaseColumn(**{name: column[name] for name in _COLUMN}, measure=column["role"] == "measure", kind=column["kind"] or "", level=column["role"] == "level") for column in columns))
     return ReleaseFile(path, publication.artefact_sha256, schema, _root(path))
 
 
@@ -80,4 +80,7 @@ def _described(column: dict[str, Any], ends: dict[str, str]) -> dict[str, Any]:
         "upper": ends.get("upper"),
         "half_width": column.get("half_width"),
         "kind": column.get("kind"),
+        "measure": column.get("measure") if column.get("role") == "unreliable" else None,
+        "dimension": column.get("dimension"),
+        "finest": column.get("finest"),
     }

@@ -54,6 +54,8 @@ WORDS: Final[dict[str, Any]] = {
     "measure": gettext_lazy("measure"),
     "lower": gettext_lazy("lower end of the interval"),
     "upper": gettext_lazy("upper end of the interval"),
+    "level": gettext_lazy("how coarse the row is"),
+    "unreliable": gettext_lazy("marks a wide interval"),
     # buckets of time
     "hour_of_day": gettext_lazy("hour of the day"),
     "day_of_week": gettext_lazy("day of the week"),

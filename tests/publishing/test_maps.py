@@ -198,9 +198,9 @@ def test_half_an_interval_above_half_the_value_is_unreliable(tmp_path):
 
 
 def test_totals_beside_the_cells_are_not_counted_again(tmp_path):
-    rows = {"place": ["a", "b", "city"], "hour": [8, 8, 8], "place_level": [0, 0, 1], **of("persons", [10, 20, 30], 4)}
+    rows = {"place": ["a", "b", "city"], "hour": [8, 8, 8], "place_level": ["0", "0", "1"], **of("persons", [10, 20, 30], 4)}
     pq.write_table(pa.table(rows), tmp_path / "t.parquet")
-    found = mapped.shown_of(tmp_path / "t.parquet", [*columns("persons"), {"name": "place_level", "role": "level"}])
+    found = mapped.shown_of(tmp_path / "t.parquet", [*columns("persons"), {"name": "place_level", "role": "level", "dimension": "place", "finest": "0"}])
     assert [p.label for p in found.points] == ["a", "b"]
 
 

@@ -33,6 +33,7 @@ CODES: dict[str, str] = {
     "number_out_of_range": "A number is larger than the column could hold.",
     "invalid_select": "What is selected does not fit together.",
     "not_grouped": "A column is selected that is neither grouped by nor summarised.",
+    "mixed_levels": "Cells would be added to their own totals: group by the levels, or filter on them.",
     "duplicate_name": "Two selected columns would have the same name.",
     "numeric_overflow": "A sum is larger than any number that can be answered.",
     "invalid_cursor": "The cursor was not given out by this site: start again without it.",

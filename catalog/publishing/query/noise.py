@@ -10,6 +10,9 @@ cell for Gaussian noise (a standard deviation times the density at 0) and 0.167�
 is zero. The lower end is therefore moved down by a further 0.25·h for each cell that touches zero: a little more than
 the bias, since 2.5 % of the true zeros stand too high to touch. The upper end needs no such help. (Tested by
 simulation: tests/publishing/query/test_noise.py.)
+
+Where a release holds totals, its cells were made to add up to them. Their errors are then never positively correlated (the
+inverse of a tree's precision matrix has no positive entry off its diagonal), so that h·√n stays on the safe side.
 """
 
 from __future__ import annotations
@@ -76,7 +79,11 @@ def error_note(plan: Plan) -> str | None:
     if not folded:
         return None
     said = [
-        "Each summed cell carries independent noise. The interval of a sum (…_lower, …_upper) holds the true sum with "
+        "Each summed cell carries independent noise."
+        if not plan.with_totals
+        else "Cells were made to add up to their totals, which makes their errors smaller and their sums no less exact than if "
+        "the noise were independent. Where a published total says what a sum would, the total is more exact.",
+        "The interval of a sum (…_lower, …_upper) holds the true sum with "
         "about 95 % probability: its half-width is the widest half-width of the cells times the square root of their "
         "number (root of the sum of squares).",
         "Cells that were raised to zero before publication push a sum up; the lower end allows for that. For many "

@@ -44,12 +44,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A checked question. ``group_by`` is None for plain rows, and empty for one total over all rows."""
+    """A checked question. ``group_by`` is None for plain rows, and empty for one total over all rows.
+
+    ``with_totals``: the release holds totals beside its cells.
+    """
 
     outputs: tuple[Output, ...]
     where: tree.Condition | None = None
     group_by: tuple[ReleaseColumn, ...] | None = None
     order_by: tuple[Order, ...] = ()
+    with_totals: bool = False
 
     @property
     def aggregated(self) -> bool:
@@ -74,8 +78,9 @@ def plan(query: RecordsQuery, schema: ReleaseSchema) -> Plan:
         group_by = ()
     if group_by is not None:
         _only_groups(query, outputs, group_by)
+        _one_level(schema, outputs, where, group_by)
     _distinct_names(query, outputs)
-    return Plan(outputs, where, group_by, _order_by(query, schema, outputs, group_by))
+    return Plan(outputs, where, group_by, _order_by(query, schema, outputs, group_by), with_totals=bool(schema.levels))
 
 
 def _bounded_list(pointer: str, items: int) -> None:
@@ -150,6 +155,15 @@ def _only_groups(query: RecordsQuery, outputs: tuple[Output, ...], group_by: tup
         if output.function is None and output.column not in group_by:
             message = f"{output.name} is neither grouped by nor inside sum, avg, min, max or count"
             raise QueryError("not_grouped", message, pointer="select" if query.select else "group_by")
+
+
+def _one_level(schema: ReleaseSchema, outputs: tuple[Output, ...], where: tree.Condition | None, group_by: tuple[ReleaseColumn, ...]) -> None:
+    """A table with totals holds the same people several times: a sum must say at which level."""
+    said = {column.name for column in group_by} | (tree.names(where) if where is not None else frozenset())
+    open_levels = [column.name for column in schema.levels if column.name not in said]
+    if open_levels and any(output.bounded for output in outputs):
+        message = f"this release holds totals beside its cells, which a sum would count again: group by or filter {', '.join(open_levels)}"
+        raise QueryError("mixed_levels", message, pointer="where")
 
 
 def _distinct_names(query: RecordsQuery, outputs: tuple[Output, ...]) -> None:

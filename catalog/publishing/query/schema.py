@@ -21,6 +21,7 @@ class ReleaseColumn:
     """One published column. ``lower`` and ``upper`` name the columns that hold its 95 % interval, if it is noisy.
 
     ``kind``: what a measure is. Cells of means and variances cannot be added up or averaged: their sizes differ.
+    ``level``: it says how coarse a row is, in a table that holds totals beside its cells.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ReleaseColumn:
     upper: str | None = None
     title: str = ""
     kind: str = ""
+    level: bool = False
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -76,6 +78,11 @@ class ReleaseSchema:
             known = self._by_name.get(end)
             if known is None or not known.numeric or not column.numeric:
                 raise SchemaError(f"the interval of {column.name!r} names {end!r}, which is no numeric column")
+
+    @property
+    def levels(self) -> tuple[ReleaseColumn, ...]:
+        """The columns that tell rows of different coarseness apart."""
+        return tuple(column for column in self.columns if column.level)
 
     def get(self, name: str) -> ReleaseColumn | None:
         return self._by_name.get(name)
