@@ -54,7 +54,7 @@ def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int,
     before = _totals(engine, by_cell, shaped.unit)
     chosen = by_cell if before.most_cells <= max_cells else _bound_cells(engine, by_cell, shaped, max_cells)
     bounded = chosen if before.most_rows <= max_rows else _bound_rows(engine, shaped, chosen, max_rows)
-    after = before if bounded is by_cell else _totals(engine, bounded, shaped.unit)
+    rows_after, pairs_after = (before.rows, before.pairs) if bounded is by_cell else _rows_and_pairs(engine, bounded)
     for spent in (by_cell, chosen):
         if spent is not bounded:
             engine.forget(spent)
@@ -64,9 +64,9 @@ def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int,
         amounts=shaped.amounts,
         persons=before.persons,
         rows_before=before.rows,
-        rows_after=after.rows,
+        rows_after=rows_after,
         person_cells_before=before.pairs,
-        person_cells_after=after.pairs,
+        person_cells_after=pairs_after,
     )
 
 
@@ -203,6 +203,11 @@ def _totals(engine: TableEngine, by_cell: Frame, unit: tuple[str, ...]) -> _Tota
         )
     )
     return _Totals(**{str(name): _integer(total) for name, total in found.iloc[0].items()})
+
+
+def _rows_and_pairs(engine: TableEngine, by_cell: Frame) -> tuple[int, int]:
+    found = engine.collect(by_cell.select(nw.col("n").sum().alias("rows"), nw.len().alias("pairs"))).iloc[0]
+    return _integer(found["rows"]), _integer(found["pairs"])
 
 
 def _integer(total: Any) -> int:
