@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--input", type=Path, required=True)
     run.add_argument("--output", type=Path, required=True)
     run.add_argument("--key-file", type=Path, help="32 or more random bytes: the key of pseudonyms that are the same in every release of the dataset")
+    run.add_argument("--table", action="append", default=[], metavar="NAME=FILE", help="a table that the recipe appends; once for each")
     choose = commands.add_parser("frontier", help="risk against usefulness for several k, l and methods: a table and a picture to choose by; exact figures")
     choose.add_argument("recipe", type=Path)
     choose.add_argument("--input", type=Path, required=True)
@@ -90,6 +91,14 @@ def _load(source: Path, scratch: Path, name: str = "typed") -> Path:
     return typed
 
 
+def _tables(given: list[str], scratch: Path) -> dict[str, Path]:
+    """Each ``NAME=FILE`` as typed Parquet, by its name."""
+    pairs = [text.partition("=") for text in given]
+    if any(not name or not file for name, _, file in pairs) or len({name for name, _, _ in pairs}) != len(pairs):
+        raise InputError("give each table once, as --table NAME=FILE")
+    return {name: _load(Path(file), scratch, f"table-{i}") for i, (name, _, file) in enumerate(pairs)}
+
+
 def _profile(options: argparse.Namespace) -> None:
     from anonymize.columns.profile import profile_table
     from anonymize.tables.duck import DuckEngine
@@ -114,7 +123,8 @@ def _run(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
         scratch = Path(name)
         typed = _load(options.input, scratch)
-        result = pipeline.run(recipe, typed, options.output, folder=options.recipe.parent, scratch=scratch, keys=keys)
+        tables = _tables(options.table, scratch)
+        result = pipeline.run(recipe, typed, options.output, folder=options.recipe.parent, scratch=scratch, keys=keys, tables=tables)
     (options.output / "report.json").write_text(json.dumps(result.report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (options.output / "report.md").write_text(reports.to_markdown(result.report), encoding="utf-8")
     print(f"{result.rows} rows, SHA-256 {result.sha256}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from anonymize import artefact, identifiers, reports
 from anonymize.aggregates.accounting import Loss
 from anonymize.aggregates.stage import release_table
+from anonymize.appending import appended
 from anonymize.assess import assess_run
 from anonymize.columns.hierarchies import Ladder, build
 from anonymize.columns.keys import FreshKeys, Keys
@@ -67,6 +69,7 @@ def run(
     progress: Progress = silent,
     before_noise: BeforeNoise = nobody_to_charge,
     keys: Keys = FreshKeys(),  # noqa: B008 - holds nothing: every key is drawn when it is asked for
+    tables: Mapping[str, Path] = MappingProxyType({}),
 ) -> RunResult:
     """Run ``recipe`` on the typed Parquet file ``source``; write ``data.parquet`` into ``output``.
 
@@ -76,6 +79,7 @@ def run(
         before_noise: called once with the privacy loss about to be spent, after every check and before the first draw; what
             it raises stops the run with nothing drawn.
         keys: where the keys of pseudonyms come from; the default makes one for the run and throws it away.
+        tables: the typed Parquet files of the tables that the recipe appends, by name.
 
     Raises:
         RecipeError, InputError: the recipe or the input cannot be used.
@@ -86,9 +90,9 @@ def run(
     output.mkdir(parents=True, exist_ok=True)
     target = output / "data.parquet"
     target.unlink(missing_ok=True)
-    tables = engine or DuckEngine(temp_directory=own)
+    database = engine or DuckEngine(temp_directory=own)
     try:
-        return _run(_Job(recipe, source, target, own, folder, tables, progress, before_noise, keys))
+        return _run(_Job(recipe, source, target, own, folder, database, progress, before_noise, keys, tables))
     except AnonymizeError:
         target.unlink(missing_ok=True)
         raise
@@ -103,7 +107,7 @@ def run(
         raise
     finally:
         if engine is None:
-            tables.close()
+            database.close()
         if scratch is None:
             shutil.rmtree(own, ignore_errors=True)
 
@@ -119,6 +123,7 @@ class _Job:
     progress: Progress
     before_noise: BeforeNoise
     keys: Keys
+    tables: Mapping[str, Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,9 @@ class _Made:
 
 def _run(job: _Job) -> RunResult:
     job.progress("reading", 0.02)
-    prepared = prepare(job.engine, job.engine.scan_parquet(job.source), job.recipe, job.folder)
+    whole = appended(job.recipe, job.source, job.tables, job.scratch, job.keys)
+    prepared = prepare(job.engine, job.engine.scan_parquet(whole.source), job.recipe, job.folder)
+    prepared = replace(prepared, treatment=(*whole.treatment, *prepared.treatment), counts=prepared.counts | whole.counts)
     stage = job.recipe.final
     if isinstance(stage, KAnonymity):
         made = _microdata(job, prepared, stage)

@@ -49,6 +49,8 @@ def forecast(
         progress("reading", 0.02)
         if not isinstance(recipe.final, DpTable):
             raise RecipeError("only a table with noise (dp_table) has errors to forecast")
+        if recipe.append:
+            raise RecipeError("errors are forecast for the rows of one table: leave out append, or run the recipe on made-up data")
         prepared = prepare(tables, tables.scan_parquet(source), recipe, folder)
         return _Forecast(tables, prepared, recipe, recipe.final, folder).made(factors, between(progress, 0.05, 1.0))
     finally:

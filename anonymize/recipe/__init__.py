@@ -6,6 +6,7 @@ form, so that ``nan`` cannot slip through a comparison.
 """
 
 from anonymize.recipe.aggregates import Bucket, DpTable, GroupBy, Measure, Period, PrivacyUnit
+from anonymize.recipe.appending import Append
 from anonymize.recipe.columns import Column, Role
 from anonymize.recipe.document import Recipe
 from anonymize.recipe.hierarchies import (
@@ -51,6 +52,7 @@ __all__ = [
     "PERIOD",
     "PERSONS",
     "Alpha",
+    "Append",
     "BetaLikeness",
     "Bucket",
     "Column",

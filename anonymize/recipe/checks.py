@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from anonymize.recipe.aggregates import DpTable
+from anonymize.recipe.appending import problems_of_appending
 from anonymize.recipe.columns import Role
 from anonymize.recipe.hierarchies import DRAWN_FROM_DATA, DateHierarchy, IntervalHierarchy
 from anonymize.recipe.microdata import PERSONS, KAnonymity, PopulationModel
@@ -50,6 +51,7 @@ def problems_of(recipe: Recipe) -> list[str]:
         if recipe.missing_person_key == "nobody":
             problems.append("/missing_person_key|only a dp_table can count rows that are nobody's; say 'refuse' or 'drop'")
     problems += problems_of_preparing(recipe)
+    problems += problems_of_appending(recipe)
     known = set(recipe.columns) | made_columns(recipe)
     for i, stage in enumerate(recipe.stages):
         if isinstance(stage, KAnonymity):

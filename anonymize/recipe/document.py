@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from anonymize.errors import RecipeError
 from anonymize.recipe.aggregates import PrivacyUnit
+from anonymize.recipe.appending import Append
 from anonymize.recipe.checks import problems_of
 from anonymize.recipe.columns import Column, Role
 from anonymize.recipe.hierarchies import Hierarchy, file_of
@@ -32,6 +33,7 @@ class Recipe(Value):
     person_key: Name | None = None
     missing_person_key: Literal["refuse", "drop", "nobody"] = "refuse"
     privacy_unit: PrivacyUnit | None = None
+    append: Annotated[tuple[Append, ...], Field(max_length=5)] = ()
     columns: Annotated[dict[Name, Column], Field(min_length=1, max_length=1000)]
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=20)]
 

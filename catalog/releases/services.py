@@ -48,6 +48,8 @@ def fit(recipe: Recipe, dataset: Dataset, version: Version) -> None:
     A recipe may treat a column more strictly than its role says, never more loosely.
     """
     problems = [*_column_problems(recipe, version), *_unit_problems(recipe, version), *_file_problems(recipe, dataset)]
+    if recipe.append:
+        problems.append(Problem("append_not_here", "on the platform a recipe works on one dataset; append is for the command line", pointer="/append"))
     problems += _population_problems(recipe, dataset)
     if problems:
         raise Invalid(f"The recipe does not fit this dataset: {problems[0].message}", problems=tuple(problems))

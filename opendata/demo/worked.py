@@ -20,7 +20,7 @@ LIVING, CARDS, NIGHT_BUS = "living-population", "card-spending", "night-bus"
 TAXIS: Final = "taxi-trips"
 LAYER: Final = "places.geojson"
 MOST_HOURS_A_DAY, STAY_MINUTES = 12, 240
-NIGHT_HOURS: Final = ("22", "23", "0", "1", "2", "3", "4", "5")
+DISTRICT_DIGITS: Final = 5
 
 
 def living_population(week: Totals, *, epsilon: str = "1", layer: bool = False) -> Document:
@@ -83,6 +83,48 @@ def card_spending(week: Totals, *, epsilon: str = "1") -> Document:
                 "max_rows_per_cell": 1,
                 "cells": "private",
             }
+        ],
+    }
+
+
+def night_bus(week: Totals, *, epsilon: str = "1") -> Document:
+    """Ways at night from district to district, from signalling joined with taxi trips; protects the person.
+
+    Districts are the first five digits of the codes: between single places there is nobody at night but by chance.
+    """
+    seen = {"subscriber": "caller", "event_at": "pickup_at", "dong_code": "pickup_dong"}
+    left = {"subscriber": "caller", "event_at": "dropoff_at", "dong_code": "dropoff_dong"}
+    districts = sorted({code[:DISTRICT_DIGITS] for code in week.codes})
+    ladder = {"prefix": [DISTRICT_DIGITS]}
+    return {
+        "recipe": 1,
+        "title": "Demand for night buses: ways at night from district to district",
+        "person_key": "subscriber",
+        "append": [{"table": TAXIS, "columns": seen}, {"table": TAXIS, "columns": left}],
+        "columns": {
+            "subscriber": {"role": "person_key"},
+            "event_at": {"role": "event_time", "title": "Time of departure"},
+            "dong_code": _place("Place", layer=False),
+            "origin": {"role": "place", "title": "From", "hierarchy": ladder},
+            "destination": {"role": "place", "title": "To", "hierarchy": ladder},
+        },
+        "stages": [
+            {"stage": "flows", "time": "event_at", "place": "dong_code", "max_gap_minutes": 90},
+            {
+                "stage": "dp_table",
+                "group_by": [
+                    {"column": "origin", "level": 1, "values": districts},
+                    {"column": "destination", "level": 1, "values": districts},
+                    {"column": "event_at", "bucket": "hour_of_day", "time_zone": TIME_ZONE},
+                ],
+                "measures": [{"name": "people", "kind": "persons"}, {"name": "ways", "kind": "rows"}],
+                "epsilon": epsilon,
+                "delta": "1e-6",
+                "max_cells_per_person": 8,
+                "max_rows_per_cell": 2,
+                "cells": "public",
+                "noise": "gaussian",
+            },
         ],
     }
 
