@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from anonymize import artefact, identifiers, reports
 from anonymize.aggregates.accounting import Loss
+from anonymize.aggregates.dimensions import with_domains
 from anonymize.aggregates.stage import release_table
 from anonymize.appending import appended
 from anonymize.assess import assess_run
@@ -206,6 +207,7 @@ def _microdata(job: _Job, prepared: Prepared, stage: KAnonymity) -> _Made:
 
 def _aggregates(job: _Job, prepared: Prepared, stage: DpTable) -> _Made:
     recipe = job.recipe
+    stage = with_domains(stage, recipe.columns, job.folder)
     ladders = _ladders(job, prepared, stage)
     made = release_table(
         job.engine, prepared.frame, stage=stage, unit=prepared.unit, ladders=ladders,

@@ -3,20 +3,22 @@
 Per person (or person and period, where that is the unit of privacy) at random, with a fresh secret order: first at most
 ``in_all`` rows, then at most ``max_cells`` cells, then at most ``max_rows`` rows in each of them. What is chosen for one
 person does not depend on any other, so that one person more changes at most ``max_cells`` cells, each by at most
-``max_rows`` rows, and the sensitivities of :mod:`anonymize.aggregates.plan` hold. Nothing may be merged or filtered
-afterwards (TRAPS.md 20).
+``max_rows`` rows, and the sensitivities of :mod:`anonymize.aggregates.plan` hold. All measures, those of a tree included,
+are made of the same chosen rows. Nothing may be merged or filtered afterwards (TRAPS.md 20).
 
 Rows are looked at again only in cells that exceed a limit; large tables are worked through in parts of the persons.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 
+from anonymize.aggregates import leaves
 from anonymize.aggregates.rows import Shaped
 from anonymize.errors import PrivacyNotMet
 from anonymize.tables.base import Frame, TableEngine
@@ -40,16 +42,19 @@ class Bounded:
     rows_after: int
     person_cells_before: int
     person_cells_after: int
+    leaves: dict[str, pd.DataFrame] = field(default_factory=dict)  # (cell, leaf) → rows, of each tree
 
 
 def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int, in_all: int | None = None) -> Bounded:
     """(person, cell) → rows and sums, bounded. ``max_rows`` times the largest amount must stay below 2^62."""
     if in_all is not None:
-        few, rows = _bound_all(engine, shaped, in_all)
+        few, rows = _choose_rows(engine, shaped, shaped.unit, in_all)
         done = bound(engine, replace(shaped, frame=few), max_cells=max_cells, max_rows=max_rows)
         if few is not shaped.frame:
             engine.forget(few)
         return replace(done, rows_before=rows)
+    if shaped.leaves:
+        return _with_leaves(engine, shaped, max_cells, max_rows)
     by_cell = engine.persist(_per_person_and_cell(shaped.frame, shaped, max_rows))
     before = _totals(engine, by_cell, shaped.unit)
     chosen = by_cell if before.most_cells <= max_cells else _bound_cells(engine, by_cell, shaped, max_cells)
@@ -68,6 +73,17 @@ def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int,
         person_cells_before=before.pairs,
         person_cells_after=pairs_after,
     )
+
+
+def _with_leaves(engine: TableEngine, shaped: Shaped, max_cells: int, max_rows: int) -> Bounded:
+    """The rows of each cell are chosen first, once: they are counted in the trees of those cells that are chosen then."""
+    pair = (*shaped.unit, *shaped.groups)
+    few, rows = _choose_rows(engine, shaped, pair, max_rows)
+    done = bound(engine, replace(shaped, frame=few, leaves=()), max_cells=max_cells, max_rows=max_rows)
+    counted = leaves.count(engine, leaves.chosen(few, done.frame, pair), shaped.groups, shaped.leaves)
+    if few is not shaped.frame:
+        engine.forget(few)
+    return replace(done, rows_before=rows, leaves=counted)
 
 
 def bounded_cells(
@@ -91,6 +107,8 @@ def bounded_cells(
         raise PrivacyNotMet("nothing was bounded, so nothing may be counted")
     if shaped.nobodys is not None:
         cells.append(_of_nobody(engine, shaped, shaped.nobodys))
+        nobodys = leaves.count(engine, shaped.nobodys, shaped.groups, shaped.leaves)
+        total = replace(total, leaves=leaves.together([total.leaves, nobodys]))
     return _merged(cells, shaped), total
 
 
@@ -104,7 +122,8 @@ def _of_nobody(engine: TableEngine, shaped: Shaped, rows: Frame) -> pd.DataFrame
 
 
 def _added(one: Bounded, other: Bounded) -> Bounded:
-    return replace(other, **{name: getattr(one, name) + getattr(other, name) for name in _COUNTS})
+    counts = {name: getattr(one, name) + getattr(other, name) for name in _COUNTS}
+    return replace(other, leaves=leaves.together([one.leaves, other.leaves]), **counts)
 
 
 def _merged(cells: list[pd.DataFrame], shaped: Shaped) -> pd.DataFrame:
@@ -150,10 +169,10 @@ def _bound_rows(engine: TableEngine, shaped: Shaped, by_cell: Frame, max_rows: i
     return kept
 
 
-def _bound_all(engine: TableEngine, shaped: Shaped, most: int) -> tuple[Frame, int]:
-    """At most so many rows of each person, and how many there were."""
-    unit = list(shaped.unit)
-    each = engine.persist(shaped.frame.group_by(*unit).agg(nw.len().alias("n")))
+def _choose_rows(engine: TableEngine, shaped: Shaped, of: Sequence[str], most: int) -> tuple[Frame, int]:
+    """At most so many rows of each person, or of each person's cell, whose columns are ``of``; and how many there were."""
+    key = list(of)
+    each = engine.persist(shaped.frame.group_by(*key).agg(nw.len().alias("n")))
     found = engine.collect(each.select(nw.col("n").sum().alias("rows"), nw.col("n").max().alias("most"))).iloc[0]
     rows = _integer(found["rows"])
     if _integer(found["most"]) <= most:
@@ -161,10 +180,10 @@ def _bound_all(engine: TableEngine, shaped: Shaped, most: int) -> tuple[Frame, i
         return shaped.frame, rows
     columns = shaped.frame.collect_schema().names()
     few = nw.col("n") <= most
-    numbered = _numbered(engine, shaped.frame, each.filter(~few).select(*unit))
+    numbered = _numbered(engine, shaped.frame, each.filter(~few).select(*key))
     ordered = engine.with_scattered_order(numbered, "order", ["row"])
-    chosen = engine.smallest_of_each(ordered, "order", most, unit)
-    others = shaped.frame.join(each.filter(few).select(*unit), on=unit, how="semi")
+    chosen = engine.smallest_of_each(ordered, "order", most, key)
+    others = shaped.frame.join(each.filter(few).select(*key), on=key, how="semi")
     kept = engine.persist(nw.concat([others.select(*columns), chosen.select(*columns)]))
     for spent in (each, numbered):
         engine.forget(spent)

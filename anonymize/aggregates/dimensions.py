@@ -8,16 +8,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from anonymize.aggregates import bins
+from anonymize.columns.hierarchies import domain
 from anonymize.errors import Problem, RecipeError
-from anonymize.recipe import Bucket, DpTable, GroupBy
+from anonymize.recipe import Bucket, Column, DpTable, GroupBy
 
 MAX_PUBLIC_CELLS = 5_000_000
 MAX_DAYS = 366_000  # a thousand years
 TIMES = ("date", "timestamp", "timestamptz")
+NUMBERS = ("integer", "decimal", "number")
 
 ARROW: Mapping[str, pa.DataType] = {
     "integer": pa.int64(),
@@ -43,15 +48,17 @@ _CYCLES: Mapping[str | None, range] = {"hour_of_day": range(24), "day_of_week": 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One group column of the output. ``domain`` holds the declared values, sorted, each once; None when not declared.
+    """One group column of the output. ``domain`` holds the declared values, in order, each once; None when not declared.
 
     ``complete``: a row cannot fall outside the domain (the hours of a day), so nothing needs to be filtered.
+    ``coded``: until they are published, values are told by their place in the domain, from 0 (bins).
     """
 
     group: GroupBy
     type: str
     domain: tuple[Any, ...] | None
     complete: bool = False
+    coded: bool = False
 
     @property
     def name(self) -> str:
@@ -60,6 +67,29 @@ class Dimension:
     @property
     def arrow(self) -> pa.DataType:
         return ARROW[self.type]
+
+    def published(self, found: pa.Array) -> pa.Array:
+        """What stands in the table for values as the engine holds them."""
+        return pa.array(self.domain, self.arrow).take(found.cast(pa.int64())) if self.coded else found.cast(self.arrow)
+
+    def places(self, found: pa.Array) -> pa.Array:
+        """Where in the domain values as the engine holds them lie."""
+        return found if self.coded else pc.index_in(found.cast(self.arrow), value_set=pa.array(self.domain, self.arrow))
+
+
+def with_domains(stage: DpTable, columns: Mapping[str, Column], folder: Path | None) -> DpTable:
+    """The stage with the values that hierarchies declare written out. Raises RecipeError where one cannot be read.
+
+    ``columns``: those of the recipe; ``folder``: where its files are.
+    """
+
+    def written(group: GroupBy) -> GroupBy:
+        if group.values_from is None:
+            return group
+        declared = columns[group.column].hierarchy if group.column in columns else None
+        return group.model_copy(update={"values": domain(group.column, declared, group.level or 0, folder)})
+
+    return stage.model_copy(update={"group_by": tuple(written(group) for group in stage.group_by)})
 
 
 def dimensions(stage: DpTable, column_types: Mapping[str, str]) -> tuple[Dimension, ...]:
@@ -81,6 +111,8 @@ def _dimension(i: int, group: GroupBy, column_types: Mapping[str, str]) -> Dimen
     column_type = column_types.get(group.column)
     if column_type is None:
         raise _error(f"{at}/column", f"the table has no column {group.column!r}")
+    if group.bins is not None:
+        return _binned(at, group, column_type)
     kind = _output_type(at, group, column_type)
     if group.start is not None and group.end is not None and group.bucket is not None:
         return Dimension(group, kind, _within(at, group, _calendar(at, group), kind))
@@ -89,6 +121,12 @@ def _dimension(i: int, group: GroupBy, column_types: Mapping[str, str]) -> Dimen
         chosen = _within(at, group, whole, kind)
         return Dimension(group, kind, chosen, complete=chosen == whole)
     return Dimension(group, kind, None if group.values is None else _parsed(at, group.values, kind))
+
+
+def _binned(at: str, group: GroupBy, column_type: str) -> Dimension:
+    if column_type not in NUMBERS:
+        raise _error(f"{at}/bins", f"column {group.column!r} is of type {column_type}: only numbers have bins")
+    return Dimension(group, "text", bins.labels(group.bins or ()), complete=True, coded=True)
 
 
 def _output_type(at: str, group: GroupBy, column_type: str) -> str:

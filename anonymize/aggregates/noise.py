@@ -28,6 +28,7 @@ import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
@@ -70,6 +71,10 @@ class Noise:
         """A draw lies within ±half_width with a chance of at least 95 %."""
         return laplace.half_width(self.rate)
 
+    def within(self, error: float) -> int:
+        """A draw lies within ±this but for a chance of at most ``error``, 0 < error < 1."""
+        return laplace.half_width(self.rate, Decimal(error))
+
     @property
     def name(self) -> str:
         return "discrete Laplace"
@@ -91,6 +96,10 @@ class GaussianNoise:
     def half_width(self) -> int:
         """A draw lies within ±half_width with a chance of at least 95 %."""
         return gaussian.half_width(self.scale)
+
+    def within(self, error: float) -> int:
+        """A draw lies within ±this but for a chance of at most ``error``, 0 < error < 1."""
+        return gaussian.half_width(self.scale, error)
 
     @property
     def name(self) -> str:

@@ -9,6 +9,11 @@ person in at most C cells with at most R rows in each, one person changes, in L1
 and with T rows at most in all cells together, by at most min(C·R, T) in the place of C·R; in L2, squared, rows by at most
 R·min(C·R, T), since a sum of squares of numbers up to R that add up to T is at most R·T.
 
+A quantile is read from a tree of counts (:mod:`anonymize.aggregates.trees`): of h levels of nodes a row is in one each, so
+that one person changes all nodes by at most h·C·R, in L2, squared, by h·C·R². These hold however R rows of a cell are spread
+over the nodes of a level: to change one node by R tells most (the noise is log-concave, so that what two nodes give away
+together is no more than what one gives that changes by both: Dong, Roth & Su 2022, group privacy).
+
 A mean is made of two such quantities, how many values there are and the sum of their distances from the middle of the
 bounds, and a variance of a third, the sum of the squares of these; each has noise of its own.
 
@@ -35,7 +40,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
-from anonymize.aggregates import gaussian
+from anonymize.aggregates import gaussian, trees
 from anonymize.aggregates.accounting import Loss, Part, Unit, rho_of_epsilon
 from anonymize.aggregates.laplace import to_decimal
 from anonymize.aggregates.noise import (
@@ -49,15 +54,16 @@ from anonymize.aggregates.noise import (
     of_variance,
 )
 from anonymize.aggregates.selection import Rule, rule
+from anonymize.aggregates.trees import Tree
 from anonymize.errors import Problem, RecipeError
-from anonymize.recipe import DpTable, Measure
+from anonymize.recipe import OF_A_GRID, DpTable, Measure
 from anonymize.tables.base import PLACES
 
 CONFIDENCE = Decimal("0.95")
 MAX_VALUE = Decimal(10) ** 15
 SAMPLER_SHARE = Fraction(1, 10)  # of a stage's δ, at most, for the imperfection of a fast sampler
 
-Kind = Literal["persons", "rows", "sum", "values", "centred", "squares", "selection"]
+Kind = Literal["persons", "rows", "sum", "values", "centred", "squares", "nodes", "selection"]
 Key: TypeAlias = tuple[str, Kind]
 INGREDIENTS: Mapping[str, tuple[Kind, ...]] = {
     "persons": ("persons",),
@@ -65,6 +71,8 @@ INGREDIENTS: Mapping[str, tuple[Kind, ...]] = {
     "sum": ("sum",),
     "mean": ("values", "centred"),
     "variance": ("values", "centred", "squares"),
+    "quantile": ("nodes",),
+    "median": ("nodes",),
 }
 """The quantities that noise is drawn for, a kind of measure."""
 
@@ -81,10 +89,11 @@ class MeasurePlan:
     unit: Decimal
     share: Fraction
     per_cell: int  # most that one person changes one cell
-    cells: int  # most cells that one person changes
+    cells: int  # most cells that one person changes; of a tree, once for each level
     noise: AnyNoise
     delta: Fraction  # what its sampler costs
     most: int | None = None  # that one person changes all cells together, in L1, where that is less than cells × per_cell
+    tree: Tree | None = None  # of counts, one in each cell
 
     @property
     def key(self) -> Key:
@@ -107,7 +116,9 @@ class MeasurePlan:
 
     @property
     def half_width(self) -> int:
-        """Of the 95 % interval of its noise."""
+        """Of the 95 % interval of its noise; of a tree, in rows that the rank of the median may be off."""
+        if self.tree is not None:
+            return math.ceil(float(trees.half_widths(self.tree, 0.5, self.noise).max()))
         return self.noise.half_width
 
     @property
@@ -258,12 +269,27 @@ def rule_of(selection: MeasurePlan, delta: Fraction, minimum: int) -> Rule:
     return rule(selection.noise.rate, delta / selection.cells, minimum)
 
 
+def source(stage: DpTable, measure: Measure) -> Measure:
+    """The measure whose quantities a measure is read from: itself, but quantiles of one column on one grid share a tree."""
+    if measure.kind not in OF_A_GRID:
+        return measure
+    grid = (measure.column, measure.lower, measure.upper, measure.unit)
+    alike = (m for m in stage.measures if m.kind in OF_A_GRID and (m.column, m.lower, m.upper, m.unit) == grid)
+    return next(alike, measure)
+
+
+def _weight(stage: DpTable, measure: Measure) -> Fraction:
+    """A tree that several quantiles are read from is paid for once, with the largest of their weights."""
+    return max(Fraction(m.weight) for m in stage.measures if source(stage, m) is measure)
+
+
 def _wanted(stage: DpTable, *, selection: bool) -> list[tuple[str, Kind, Measure | None, Fraction]]:
     """Name, kind, measure and weight of every quantity; a measure's weight is shared out evenly among its quantities."""
     wanted: list[tuple[str, Kind, Measure | None, Fraction]] = []
     for measure in stage.measures:
-        kinds = INGREDIENTS[measure.kind]
-        wanted += [(measure.name, kind, measure, Fraction(measure.weight) / len(kinds)) for kind in kinds]
+        if source(stage, measure) is measure:
+            kinds = INGREDIENTS[measure.kind]
+            wanted += [(measure.name, kind, measure, _weight(stage, measure) / len(kinds)) for kind in kinds]
     if selection:
         wanted.append(("selection", "selection", None, Fraction(1)))
     return wanted
@@ -278,17 +304,42 @@ def _shares(wanted: list[tuple[str, Kind, Measure | None, Fraction]], whole: Fra
 def _laplace_quantity(
     stage: DpTable, name: str, kind: Kind, measure: Measure | None, _: Fraction, epsilon: Fraction, quantities: int
 ) -> MeasurePlan:
-    per_cell, most = _per_cell(stage, kind, measure), _most(stage, kind, measure)
-    scale = (per_cell * _cells(stage) if most is None else most) / epsilon
-    sampler, delta = _sampler(stage, scale, per_cell, quantities)
-    return MeasurePlan(name, kind, _unit(kind, measure), epsilon, per_cell, _cells(stage), of_scale(scale, sampler), delta, most)
+    size = _size(stage, kind, measure)
+    scale = size.sensitivity / epsilon
+    sampler, delta = _sampler(stage, scale, size, quantities)
+    return MeasurePlan(name, kind, _unit(kind, measure), epsilon, size.per_cell, size.cells, of_scale(scale, sampler), delta, size.most, size.tree)
 
 
 def _gaussian_quantity(stage: DpTable, name: str, kind: Kind, measure: Measure | None, rho: Fraction) -> MeasurePlan:
+    size = _size(stage, kind, measure)
+    noise = of_variance(gaussian.sigma_of_rho(size.per_cell * size.sensitivity, rho))
+    return MeasurePlan(name, kind, _unit(kind, measure), rho, size.per_cell, size.cells, noise, Fraction(0), size.most, size.tree)
+
+
+@dataclass(frozen=True)
+class _Size:
+    """How much one person changes a quantity, as in :class:`MeasurePlan`. ``draws``: the most draws of noise whose numbers
+    one person changes: the rows of a cell may be in as many nodes of a level."""
+
+    per_cell: int
+    cells: int
+    most: int | None
+    draws: int
+    tree: Tree | None = None
+
+    @property
+    def sensitivity(self) -> int:
+        return self.per_cell * self.cells if self.most is None else self.most
+
+
+def _size(stage: DpTable, kind: Kind, measure: Measure | None) -> _Size:
     per_cell, cells, most = _per_cell(stage, kind, measure), _cells(stage), _most(stage, kind, measure)
-    squared = per_cell * (per_cell * cells if most is None else most)
-    noise = of_variance(gaussian.sigma_of_rho(squared, rho))
-    return MeasurePlan(name, kind, _unit(kind, measure), rho, per_cell, cells, noise, Fraction(0), most)
+    if kind != "nodes" or measure is None:
+        return _Size(per_cell, cells, most, draws=cells)
+    lower, upper = bounds_in_units(measure)
+    tree = trees.best_tree(upper - lower + 1, squared=stage.noise == "gaussian")
+    in_all = per_cell * cells if most is None else most
+    return _Size(per_cell, cells * tree.levels, None if most is None else most * tree.levels, in_all * tree.levels, tree)
 
 
 def _selection_quantity(stage: DpTable, name: str, kind: Kind, measure: Measure | None, rho: Fraction) -> MeasurePlan:
@@ -299,7 +350,7 @@ def _selection_quantity(stage: DpTable, name: str, kind: Kind, measure: Measure 
 
 
 def _unit(kind: Kind, measure: Measure | None) -> Decimal:
-    counted = measure is None or kind in ("persons", "rows", "values", "selection")
+    counted = measure is None or kind in ("persons", "rows", "values", "nodes", "selection")
     return Decimal(1) if counted or measure is None else measure.unit
 
 
@@ -330,7 +381,7 @@ def _most(stage: DpTable, kind: Kind, measure: Measure | None) -> int | None:
 
 def _per_row(kind: Kind, measure: Measure | None) -> int:
     """Most that one row changes."""
-    if kind in ("rows", "values") or measure is None:
+    if kind in ("rows", "values", "nodes") or measure is None:
         return 1
     if kind == "sum":
         return max(abs(units) for units in bounds_in_units(measure))
@@ -360,10 +411,10 @@ def reach_in_units(measure: Measure) -> int:
     return max(upper - middle, middle - lower)
 
 
-def _sampler(stage: DpTable, scale: Fraction, per_cell: int, measures: int) -> tuple[Sampler, Fraction]:
+def _sampler(stage: DpTable, scale: Fraction, size: _Size, measures: int) -> tuple[Sampler, Fraction]:
     """diffprivlib where its scale is allowed and the δ of its draws is a small part of the stage's; else OpenDP."""
     if scale <= MAX_DIFFPRIVLIB_SCALE and stage.delta > 0:
-        delta = _cells(stage) * draw_delta(scale, per_cell / scale)
+        delta = size.draws * draw_delta(scale, size.per_cell / scale)
         if delta * measures <= SAMPLER_SHARE * Fraction(stage.delta):
             return "diffprivlib", delta
     return "opendp", Fraction(0)
@@ -410,6 +461,7 @@ def described(measure: MeasurePlan) -> dict[str, Any]:
         "scale": _short(Fraction(measure.noise.scale)),
         "sampler": measure.noise.sampler,
         "half_width": format(measure.error, "f"),
+        **({} if measure.tree is None else {"tree": {"values": measure.tree.leaves, "fan_out": measure.tree.fan_out, "levels": measure.tree.levels}}),
     }
 
 

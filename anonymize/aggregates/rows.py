@@ -3,7 +3,7 @@
 
 Of measure i that is about a column these are ``u<i>``, its clamped values in whole units, for a sum; for a mean and a
 variance ``v<i>``, 1 where there is a value, ``c<i>``, its distance from the middle of the bounds, and ``q<i>``, that squared.
-A missing value adds 0 to each.
+A missing value adds 0 to each. For a quantile it is ``l<i>``, the place of the value on its grid from 0, or -1.
 
 Row by row only: what is left out here depends on the row itself and on the recipe, never on other rows, so it weakens
 no bound. From here on every column has a name of our own.
@@ -19,11 +19,12 @@ import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 
+from anonymize.aggregates import bins
 from anonymize.aggregates.dimensions import Dimension
-from anonymize.aggregates.plan import INGREDIENTS, Kind, bounds_in_units, middle_in_units
+from anonymize.aggregates.plan import INGREDIENTS, Kind, bounds_in_units, middle_in_units, source
 from anonymize.columns.hierarchies import Ladder
 from anonymize.errors import InputError, Problem, RecipeError
-from anonymize.recipe import DpTable, Measure
+from anonymize.recipe import OF_A_GRID, DpTable, Measure
 from anonymize.tables.base import Frame, TableEngine, distinct
 
 UNIT = ("p", "d")  # whose a row is: a person, and the period
@@ -49,6 +50,7 @@ class Shaped:
     amounts_before: tuple[float, ...] = ()
     nobodys: Frame | None = None
     rows_of_nobody: int = 0
+    leaves: tuple[str, ...] = ()  # columns of frame, and of nobodys: places on the grids of quantiles
 
 
 def of_columns(stage: DpTable) -> tuple[tuple[int, Measure], ...]:
@@ -60,6 +62,15 @@ def amounts_of(i: int, measure: Measure) -> dict[Kind, str]:
     """The column that each quantity of a measure is added up from."""
     letters: Mapping[Kind, str] = {"sum": "u", "values": "v", "centred": "c", "squares": "q"}
     return {kind: f"{letters[kind]}{i}" for kind in INGREDIENTS[measure.kind] if kind in letters}
+
+
+def leaf_of(i: int) -> str:
+    """The column with the places of measure ``i``'s values on its grid."""
+    return f"l{i}"
+
+
+def _has_tree(stage: DpTable, measure: Measure) -> bool:
+    return measure.kind in OF_A_GRID and source(stage, measure) is measure
 
 
 def check_columns(stage: DpTable, person_key: str, column_types: Mapping[str, str]) -> None:
@@ -99,13 +110,17 @@ def shape(
         raise InputError("some rows have no person key: fill it, or set missing_person_key to 'drop' in the recipe")
     kept = narrow.filter(~_any_null(groups))
     for i, measure in measured:
+        if measure.kind in OF_A_GRID and not _has_tree(stage, measure):
+            continue
         kept = _with_amounts(engine, kept, i, measure)
-    kept = kept.select(*keys, *groups, *(nw.col(amount).fill_null(0) for amount in amounts))
+    leaves = tuple(leaf_of(i) for i, measure in measured if _has_tree(stage, measure))
+    zeros, none = (nw.col(amount).fill_null(0) for amount in amounts), (nw.col(leaf).fill_null(-1) for leaf in leaves)
+    kept = kept.select(*keys, *groups, *zeros, *none)
     for group, dimension in zip(groups, dimensions, strict=True):
         kept = _in_domain(engine, kept, group, dimension)
     missing = tuple(int(counts[f"a{i}"]) for i, _ in measured)
     before = tuple(float(counts[f"b{i}"]) for i, _ in measured)
-    shaped = Shaped(kept, keys, groups, amounts, int(counts["rows"]), int(counts["no_group"]), missing, before)
+    shaped = Shaped(kept, keys, groups, amounts, int(counts["rows"]), int(counts["no_group"]), missing, before, leaves=leaves)
     return _without_nobodys(shaped, int(counts["no_key"])) if nobodys else shaped
 
 
@@ -125,6 +140,8 @@ def _own_names(frame: Frame, unit: Mapping[str, str], grouped: list[str], measur
 def _with_amounts(engine: TableEngine, frame: Frame, i: int, measure: Measure) -> Frame:
     lower, upper = bounds_in_units(measure)
     frame = engine.with_whole_units(frame, f"a{i}", f"u{i}", lower=lower, upper=upper, unit=measure.unit)
+    if measure.kind in OF_A_GRID:
+        return frame.with_columns((nw.col(f"u{i}") - lower).cast(nw.Int64()).alias(leaf_of(i)))
     asked = amounts_of(i, measure)
     if "centred" not in asked:
         return frame
@@ -140,12 +157,14 @@ def _with_amounts(engine: TableEngine, frame: Frame, i: int, measure: Measure) -
 def _with_group(
     engine: TableEngine, frame: Frame, i: int, dimension: Dimension, ladders: Mapping[str, Ladder]
 ) -> Frame:
-    group, source, target = dimension.group, f"c_{i}", f"g{i}"
+    group, origin, target = dimension.group, f"c_{i}", f"g{i}"
     if group.bucket is not None:
-        return engine.with_time_bucket(frame, source, target, bucket=group.bucket, time_zone=group.time_zone)
+        return engine.with_time_bucket(frame, origin, target, bucket=group.bucket, time_zone=group.time_zone)
+    if group.bins is not None:
+        return frame.with_columns(bins.place(origin, frame.collect_schema()[origin], group.bins).alias(target))
     if group.level:
-        return _with_labels(engine, frame, source, target, _ladder(group.column, ladders), group.level)
-    value = nw.col(source)
+        return _with_labels(engine, frame, origin, target, _ladder(group.column, ladders), group.level)
+    value = nw.col(origin)
     plain = {"integer": nw.Int64(), "decimal": nw.Decimal(38, 9)}.get(dimension.type)
     return frame.with_columns((value if plain is None else value.cast(plain)).alias(target))
 

@@ -16,17 +16,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from anonymize.aggregates import forecast, noise, output, totals
+from anonymize.aggregates import forecast, noise, output, totals, trees
 from anonymize.aggregates.accounting import Loss, Unit
 from anonymize.aggregates.bounding import Bounded, bounded_cells
 from anonymize.aggregates.dimensions import Dimension, dimensions
+from anonymize.aggregates.leaves import dense as leaf_counts
 from anonymize.aggregates.noise import MAX_ABS, Integers, Noise
 from anonymize.aggregates.plan import Key, Plan, plan
-from anonymize.aggregates.rows import Shaped, amounts_of, check_columns, of_columns, shape
+from anonymize.aggregates.rows import Shaped, amounts_of, check_columns, leaf_of, of_columns, shape
 from anonymize.columns.hierarchies import Ladder
-from anonymize.errors import PrivacyNotMet
+from anonymize.errors import PrivacyNotMet, Problem, RecipeError
 from anonymize.recipe import DpTable, PrivacyUnit
 from anonymize.tables.base import Frame, TableEngine
+
+MAX_NODES = 10_000_000  # of the trees of all cells: half a minute or more of drawing
 
 Progress = Callable[[str, float], None]
 
@@ -137,6 +140,8 @@ def count_cells(
     stage = within_cells(stage, dims)
     planned = protecting(plan(stage), stage, period)
     tree = totals.tree_of(stage, dims, ladders)
+    if stage.cells == "public":
+        refuse_many_nodes(planned, math.prod(len(dimension.domain or ()) for dimension in dims))
     progress("rows", 0.0)
     shaped = shape(engine, frame, stage=stage, dimensions=dims, unit=unit, ladders=ladders, nobodys=nobodys)
     progress("bounding", 0.2)
@@ -144,7 +149,7 @@ def count_cells(
         engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows, in_all=planned.max_rows_in_all
     )
     _refuse_late(planned, bounded.persons, shaped.rows_of_nobody, stage.allow_large_delta)
-    return Counted(planned, dims, tree, shaped, bounded, cells, exact_cells(cells, stage, planned, dims))
+    return Counted(planned, dims, tree, shaped, bounded, cells, exact_cells(cells, stage, planned, dims, bounded.leaves))
 
 
 def within_cells(stage: DpTable, dims: tuple[Dimension, ...]) -> DpTable:
@@ -184,32 +189,56 @@ def _refuse_late(planned: Plan, persons: int, rows_of_nobody: int, large_delta: 
     totals.refuse_late(planned, persons + rows_of_nobody)
 
 
-def exact_cells(cells: pd.DataFrame, stage: DpTable, planned: Plan, dims: tuple[Dimension, ...]) -> ExactCells:
+def refuse_many_nodes(planned: Plan, cells: int) -> None:
+    """Every node of every cell's tree is drawn noise for."""
+    nodes = sum(quantity.tree.nodes for quantity in planned.measures if quantity.tree is not None)
+    if not cells * nodes <= MAX_NODES:
+        message = f"the trees of quantiles have {nodes:,} counts in each of the cells, together more than {MAX_NODES:,}: raise unit, or group less finely"
+        raise RecipeError(message, problems=(Problem("dp_table", message, pointer="/measures"),))
+
+
+def exact_cells(
+    cells: pd.DataFrame, stage: DpTable, planned: Plan, dims: tuple[Dimension, ...], leaves: Mapping[str, pd.DataFrame]
+) -> ExactCells:
     """The cells that noise is drawn for, with the exact value of each drawn measure: all of them, zeros included, or
-    those of the data when they are private."""
-    source = _sources(stage, planned)
-    found = {name: cells[column].to_numpy(dtype=np.int64) for name, column in source.items()}
+    those of the data when they are private. ``leaves``: the rows of the cells by leaf, for each tree."""
     keys = {f"g{i}": pa.array(cells[f"g{i}"]) for i in range(len(dims))}
-    if stage.cells == "private":
-        groups = {d.name: keys[f"g{i}"].cast(d.arrow) for i, d in enumerate(dims)}
-        return ExactCells(groups, found, len(cells))
-    groups = output.all_cells(dims)
-    where = output.positions(keys, dims)
-    values = {name: np.zeros(len(groups[dims[0].name]), dtype=np.int64) for name in found}
-    for name, exact in found.items():
-        values[name][where] = exact
+    private = stage.cells == "private"
+    groups = {d.name: d.published(keys[f"g{i}"]) for i, d in enumerate(dims)} if private else output.all_cells(dims)
+    size = len(groups[dims[0].name])
+    refuse_many_nodes(planned, size)
+    where = np.arange(size) if private else output.positions(keys, dims)
+    found = {key: cells[column].to_numpy(dtype=np.int64) for key, column in _sources(stage, planned).items()}
+    found |= _nodes(cells, stage, planned, leaves, list(keys))
+    values = {key: np.zeros((size, *exact.shape[1:]), dtype=np.int64) for key, exact in found.items()}
+    for key, exact in found.items():
+        values[key][where] = exact
     return ExactCells(groups, values, len(cells))
+
+
+def _nodes(cells: pd.DataFrame, stage: DpTable, planned: Plan, leaves: Mapping[str, pd.DataFrame], groups: list[str]) -> dict[Key, Integers]:
+    """(cell, node) of each tree."""
+    found = {}
+    for i, measure in of_columns(stage):
+        for quantity in planned.of(measure.name).values():
+            if quantity.tree is not None:
+                in_leaves = leaf_counts(cells, leaves[leaf_of(i)], groups, quantity.tree.leaves)
+                found[quantity.key] = trees.counts(quantity.tree, in_leaves)
+    return found
 
 
 def _sources(stage: DpTable, planned: Plan) -> dict[Key, str]:
     """Which exact column each drawn quantity starts from."""
     counts = {"persons": "persons", "selection": "persons", "rows": "rows"}
     amounts = {(m.name, kind): column for i, m in of_columns(stage) for kind, column in amounts_of(i, m).items()}
-    return {q.key: counts[q.kind] if q.kind in counts else amounts[q.key] for q in planned.drawn}
+    return {q.key: counts[q.kind] if q.kind in counts else amounts[q.key] for q in planned.drawn if q.tree is None}
 
 
 def draw(exact: ExactCells, planned: Plan) -> tuple[dict[str, pa.Array], dict[Key, Integers]]:
-    """Noise on every cell; with private cells, on those only whose noisy count of persons is above the threshold."""
+    """Noise on every cell; with private cells, on those only whose noisy count of persons is above the threshold.
+
+    That is enough: who is in a cell that does not appear is told of by its absence alone, which the choice of cells pays for.
+    """
     groups, values = exact.groups, exact.values
     drawn: dict[Key, Integers] = {}
     selection, rule = planned.selection, planned.rule
@@ -223,7 +252,8 @@ def draw(exact: ExactCells, planned: Plan) -> tuple[dict[str, pa.Array], dict[Ke
         raise PrivacyNotMet("cells cannot be chosen privately without their rule")
     for quantity in planned.measures:
         if quantity.key not in drawn:
-            drawn[quantity.key] = noise.add_noise(values[quantity.key], quantity.noise)
+            exact_values = values[quantity.key]  # of a tree: (cell, node), noise on each, also where nothing was counted
+            drawn[quantity.key] = noise.add_noise(exact_values.ravel(), quantity.noise).reshape(exact_values.shape)
     return groups, drawn
 
 
@@ -257,6 +287,8 @@ def _unit_as_dict(planned: Plan, period: PrivacyUnit | None) -> dict[str, str]:
 
 def _described(dimension: Dimension) -> dict[str, Any]:
     given = dimension.group.model_dump(mode="json", include={"column", "bucket", "time_zone", "level", "start", "end"})
+    if dimension.group.bins is not None:
+        given["bins"] = [format(edge, "f") for edge in dimension.group.bins]
     size = None if dimension.domain is None else len(dimension.domain)
     return {"name": dimension.name, "type": dimension.type, "declared_values": size, **given}
 
@@ -274,6 +306,16 @@ def _notes(stage: DpTable, planned: Plan) -> list[str]:
         notes += totals.notes(stage, planned)
     if any(measure.round_to is not None for measure in stage.measures):
         notes.append("Counts are rounded after the noise; the intervals hold what the rounding changed.")
+    if any(measure.rank is not None for measure in stage.measures):
+        notes.append(
+            "A quantile is read from noisy counts of all values between the bounds. Its interval holds, with a chance of at least "
+            "95 %, a value that the asked share of the rows does not exceed; where there may be no row it is all of the range."
+        )
+    if stage.top is not None:
+        notes.append(
+            f"Of each group only the {stage.top.limit} largest by {stage.top.measure} are shown. The largest of noisy values tend to "
+            "be too large, so their intervals are wider: with a chance of 95 % those of a group hold all at once."
+        )
     if stage.cells == "private":
         notes.append("A cell that is absent is empty, or held by few persons: the table does not tell which.")
     return notes

@@ -42,7 +42,7 @@ from anonymize.recipe import (
     QuantileHierarchy,
 )
 
-__all__ = ["Ladder", "as_text", "build", "leaves"]
+__all__ = ["Ladder", "as_text", "build", "domain", "leaves"]
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,22 @@ def leaves(hierarchy: Hierarchy | None, folder: Path | None) -> list[str] | None
     if isinstance(hierarchy, FileHierarchy):
         return hierarchy_files.read(hierarchy.file, folder).leaves
     return None
+
+
+def domain(column: str, hierarchy: Hierarchy | None, level: int, folder: Path | None) -> tuple[str, ...]:
+    """Every label of a level, in the order of the file or layer: public, known before any data.
+
+    Raises :class:`RecipeError` for a hierarchy that lists no values, or has no such level.
+    """
+    paths = _paths(hierarchy, folder)
+    if paths is None:
+        raise RecipeError(f"column {column!r} has no hierarchy that lists its values")
+    top = paths.depth + 1
+    if not 0 <= level <= top:
+        raise RecipeError(f"column {column!r} has levels 0 to {top}: there is no level {level}")
+    if level == 0:
+        return tuple(paths.leaves)
+    return (TOP,) if level == top else tuple(dict.fromkeys(paths.labels(level - 1)))
 
 
 def _paths(hierarchy: Hierarchy | None, folder: Path | None) -> Paths | None:

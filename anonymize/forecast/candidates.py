@@ -170,11 +170,11 @@ def _higher(recipe: Recipe, i: int, dimension: Dimension, ladder: Ladder | None)
     """One level up, where that is not ``*`` yet."""
     group = dimension.group
     level = group.level or 0
-    if ladder is None or group.bucket is not None or level + 1 >= ladder.top:
+    if ladder is None or group.bucket is not None or group.bins is not None or level + 1 >= ladder.top:
         return None
     change = Change("level", group.column, str(level), str(level + 1))
     wider = {**group.model_dump(mode="json", exclude_none=True, exclude_defaults=True), "level": level + 1}
-    if dimension.domain is not None:
+    if dimension.domain is not None and group.values_from is None:
         try:
             labels = _raised(ladder, level, dimension.domain)
         except RecipeError as error:

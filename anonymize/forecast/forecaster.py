@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from anonymize.aggregates.dimensions import Dimension, dimensions
+from anonymize.aggregates.dimensions import Dimension, dimensions, with_domains
 from anonymize.aggregates.plan import plan
 from anonymize.aggregates.stage import Counted, bounding, count_cells, protecting
 from anonymize.columns.hierarchies import Ladder, build
@@ -64,7 +64,7 @@ class _Forecast:
     def __init__(self, tables: TableEngine, prepared: Prepared, recipe: Recipe, stage: DpTable, folder: Path | None) -> None:
         self.tables, self.prepared, self.recipe, self.folder = tables, prepared, recipe, folder
         self.types = {field.name: column_type(field.type) for field in prepared.schema}
-        self.dims = dimensions(stage, self.types)
+        self.dims = dimensions(with_domains(stage, recipe.columns, folder), self.types)
         self.ladders = self._ladders(self.dims)
 
     def made(self, factors: Sequence[Decimal], progress: Progress) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class _Forecast:
         stage = recipe.final
         assert isinstance(stage, DpTable)  # noqa: S101 - of a candidate
         return count_cells(
-            self.tables, self.prepared.frame, stage=stage, unit=self.prepared.unit, ladders=self.ladders, progress=silent,
+            self.tables, self.prepared.frame, stage=with_domains(stage, recipe.columns, self.folder), unit=self.prepared.unit, ladders=self.ladders, progress=silent,
             column_types=self.types, period=recipe.privacy_unit, nobodys=recipe.missing_person_key == "nobody",
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ dropped. Budgets are exact decimals; numbers that are not finite and positive ar
 form, so that ``nan`` cannot slip through a comparison.
 """
 
-from anonymize.recipe.aggregates import Bucket, DpTable, GroupBy, Measure, Period, PrivacyUnit
+from anonymize.recipe.aggregates import OF_A_GRID, RANK, Bucket, DpTable, GroupBy, Measure, Period, PrivacyUnit, Top
 from anonymize.recipe.appending import Append
 from anonymize.recipe.columns import Column, Role
 from anonymize.recipe.document import Recipe
@@ -49,8 +49,10 @@ from anonymize.recipe.values import PERIOD
 
 __all__ = [
     "DRAWN_FROM_DATA",
+    "OF_A_GRID",
     "PERIOD",
     "PERSONS",
+    "RANK",
     "Alpha",
     "Append",
     "BetaLikeness",
@@ -96,6 +98,7 @@ __all__ = [
     "Stage",
     "Surrogate",
     "TCloseness",
+    "Top",
     "Truncated",
     "file_of",
     "json_schema",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from anonymize.recipe.aggregates import DpTable
 from anonymize.recipe.appending import problems_of_appending
 from anonymize.recipe.columns import Role
-from anonymize.recipe.hierarchies import DRAWN_FROM_DATA, DateHierarchy, IntervalHierarchy
+from anonymize.recipe.hierarchies import DRAWN_FROM_DATA, LISTED, DateHierarchy, IntervalHierarchy
 from anonymize.recipe.microdata import PERSONS, KAnonymity, PopulationModel
 from anonymize.recipe.preparing import made_columns, problems_of_preparing, role_of
 from anonymize.recipe.rows import KeepRows
@@ -145,6 +145,8 @@ def _dp_checks(recipe: Recipe, stage: DpTable, at: str, known: set[str]) -> list
             problems.append(f"{where}/level|column {group.column!r} has no hierarchy")
         elif group.level and isinstance(recipe.columns[group.column].hierarchy, DRAWN_FROM_DATA):
             problems.append(f"{where}/level|the hierarchy of {group.column!r} is drawn from the data, which would undo the noise: name public levels")
+        if group.values_from == "hierarchy" and not (group.column in recipe.columns and isinstance(recipe.columns[group.column].hierarchy, LISTED)):
+            problems.append(f"{where}/values_from|column {group.column!r} has no hierarchy that lists its values: give it a file or places, or declare values")
     problems += _total_checks(recipe, stage, f"{at}/totals")
     for i, measure in enumerate(stage.measures):
         if measure.column is None:

@@ -162,6 +162,9 @@ Hierarchy: TypeAlias = Annotated[
 DRAWN_FROM_DATA = (QuantileHierarchy, CountsHierarchy)
 """Kinds whose labels depend on the table that they are used on; all others are public knowledge."""
 
+LISTED = (FileHierarchy, PlaceHierarchy)
+"""Kinds that list every value there can be."""
+
 
 def file_of(hierarchy: Hierarchy | None) -> str | None:
     """The file that a hierarchy is read from, relative to the recipe's folder; ``None`` where it needs none."""

@@ -47,6 +47,17 @@ def between(low: Decimal, high: Decimal, *, open_low: bool = False) -> AfterVali
     return AfterValidator(check)
 
 
+def digits(*, whole: int, places: int, together: int) -> AfterValidator:
+    def check(number: Decimal) -> Decimal:
+        plain = number.normalize().as_tuple()
+        exponent = plain.exponent if isinstance(plain.exponent, int) else 0
+        if not (number.adjusted() < whole and -exponent <= places and len(plain.digits) <= together):
+            raise ValueError(f"must have at most {places} decimals, and {together} digits together")
+        return number
+
+    return AfterValidator(check)
+
+
 Exact: TypeAlias = Annotated[
     Decimal,
     BeforeValidator(_to_decimal, json_schema_input_type=str | int),

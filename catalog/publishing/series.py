@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from catalog.publishing.query.noise import interval
+from catalog.publishing.query.schema import NOT_ADDED
 
 MOST_CATEGORIES: Final = 30
 MOST_TIMES: Final = 400
@@ -76,7 +77,7 @@ def _of_table(path: Path, columns: Sequence[dict[str, Any]]) -> Series | None:
         return None
     summed = len(dimensions) > 1
     if summed:
-        measures = [c for c in measures if c.get("kind") not in ("mean", "variance")]  # these do not add up over cells
+        measures = [c for c in measures if c.get("kind") not in NOT_ADDED]  # these do not add up over cells
     if not measures:
         return None
     measure = min(measures, key=lambda c: PREFERENCE.get(c.get("kind", ""), 3)) if summed else measures[0]

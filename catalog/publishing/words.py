@@ -128,6 +128,8 @@ WORDS: Final[dict[str, Any]] = {
     "sum": gettext_lazy("sum"),
     "mean": gettext_lazy("mean"),
     "variance": gettext_lazy("variance"),
+    "quantile": gettext_lazy("quantile"),
+    "median": gettext_lazy("median"),
     # methods
     "full_domain": gettext_lazy("full domain"),
     "local_recoding": gettext_lazy("local recoding"),

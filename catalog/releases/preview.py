@@ -72,7 +72,7 @@ def _budget(loss: Loss, dataset: Dataset) -> dict[str, Any] | None:
 
 def _sentences(recipe: Recipe, version: Version, planned: dict[str, Any] | None) -> list[str]:
     if planned is not None:
-        return [*_protected(recipe), *(_error_sentence(measure) for measure in planned["measures"] if measure["kind"] in ("persons", "rows", "sum", "centred"))]
+        return [*_protected(recipe), *(_error_sentence(measure) for measure in planned["measures"] if measure["kind"] in ("persons", "rows", "sum", "centred", "nodes"))]
     stage = recipe.final
     if isinstance(stage, KAnonymity):
         return _k_sentences(recipe, stage, version)
@@ -90,6 +90,8 @@ def _error_sentence(measure: dict[str, Any]) -> str:
     if measure["kind"] == "centred":  # the noisy sum that a mean is made of
         typical = (Decimal(half_width) / MANY).normalize()
         return f"{name}: a mean or variance is as exact as its cell is large; the mean of {MANY} values is off by about ±{typical:f}."
+    if measure["kind"] == "nodes":  # the noisy counts that quantiles are read from
+        return f"{name}: a quantile is as exact as its cell is large; its rank is off by up to ±{half_width} rows, in 95 of 100 cells."
     return f"{name}: in 95 of 100 cells the noise stays within ±{half_width}; the limits per person take away what exceeds them."
 
 

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 ColumnType = Literal["integer", "decimal", "number", "text", "boolean", "date", "timestamp", "timestamptz"]
 NUMERIC: frozenset[str] = frozenset({"integer", "decimal", "number"})
+NOT_ADDED = frozenset({"mean", "variance", "quantile", "median"})  # measures whose cells cannot be added up
 ROW_NUMBER = "file_row_number"  # the name DuckDB gives a Parquet row's place; compared without regard to case
 
 
@@ -20,7 +21,7 @@ class SchemaError(ValueError):
 class ReleaseColumn:
     """One published column. ``lower`` and ``upper`` name the columns that hold its 95 % interval, if it is noisy.
 
-    ``kind``: what a measure is. Cells of means and variances cannot be added up or averaged: their sizes differ.
+    ``kind``: what a measure is. Cells of means, variances and quantiles cannot be added up or averaged.
     ``level``: it says how coarse a row is, in a table that holds totals beside its cells.
     """
 
@@ -47,7 +48,7 @@ class ReleaseColumn:
 
     @property
     def additive(self) -> bool:
-        return self.kind not in ("mean", "variance")
+        return self.kind not in NOT_ADDED
 
     @property
     def noisy(self) -> bool:

@@ -336,8 +336,8 @@ def _merged_after_bounding(patch: pytest.MonkeyPatch) -> None:
     """A coarser grid made of bounded cells: somebody in three places is then three in one (TRAPS.md 20)."""
     right = staging.exact_cells
 
-    def merged(cells: Any, stage: DpTable, planned: Any, dims: Any) -> Any:
-        found = right(cells, stage, planned, dims)
+    def merged(cells: Any, stage: DpTable, planned: Any, dims: Any, leaves: Any) -> Any:
+        found = right(cells, stage, planned, dims, leaves)
         at_a = pc.equal(found.groups["place"], "a").to_numpy(zero_copy_only=False)
         return replace(found, values={key: np.where(at_a, values.sum(), 0) for key, values in found.values.items()})
 

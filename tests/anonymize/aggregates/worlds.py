@@ -62,8 +62,8 @@ def exact(rows: pd.DataFrame, stage: DpTable) -> staging.ExactCells:
     with DuckEngine(threads=1) as engine:
         frame = engine.from_pandas(rows)
         shaped = staging.shape(engine, frame, stage=stage, dimensions=dims, unit=("who",), ladders={})
-        cells, _ = staging.bounded_cells(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows, in_all=planned.max_rows_in_all)
-        return staging.exact_cells(cells, stage, planned, dims)
+        cells, bounded = staging.bounded_cells(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows, in_all=planned.max_rows_in_all)
+        return staging.exact_cells(cells, stage, planned, dims, bounded.leaves)
 
 
 def many_draws(rows: pd.DataFrame, stage: DpTable, copies: int, places: list[str], measure: str) -> Integers:
@@ -78,7 +78,7 @@ def many_draws(rows: pd.DataFrame, stage: DpTable, copies: int, places: list[str
             "place": pa.array(cells.groups["place"].to_pylist() * copies, pa.string()),
             "copy": pa.array(np.repeat(np.arange(copies), size)),
         },
-        {name: np.tile(values, copies) for name, values in cells.values.items()},
+        {name: np.concatenate([values] * copies) for name, values in cells.values.items()},
         cells.with_data,
     )
     groups, noisy = staging.draw(tiled, staging.plan(stage))
