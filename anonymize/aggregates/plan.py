@@ -126,14 +126,18 @@ class MeasurePlan:
         """Half the width of the 95 % interval, in the measure's own numbers."""
         return self.half_width * self.unit
 
-    def of_total(self) -> MeasurePlan:
-        """The same quantity of a coarser cell, with the same share: all that one person changes may lie in one cell."""
+    def of_total(self, parts: int | None = None) -> MeasurePlan:
+        """The same quantity of cells that hold up to ``parts`` of these, with the same share.
+
+        All that one person changes may lie in one such cell, as far as its parts hold it.
+        """
         changed = self.sensitivity
         if isinstance(self.noise, Noise):
-            noise: AnyNoise = of_scale(changed / self.share, "opendp")
-        else:
-            noise = of_variance(gaussian.sigma_of_rho(changed**2, self.share))
-        return replace(self, per_cell=changed, cells=1, most=None, noise=noise, delta=Fraction(0))
+            return replace(self, per_cell=changed, cells=1, most=None, noise=of_scale(changed / self.share, "opendp"), delta=Fraction(0))
+        per_cell = changed if parts is None else min(changed, parts * self.per_cell)
+        noise = of_variance(gaussian.sigma_of_rho(per_cell * changed, self.share))
+        most = changed if per_cell < changed else None
+        return replace(self, per_cell=per_cell, cells=-(-changed // per_cell), most=most, noise=noise, delta=Fraction(0))
 
     def part(self, beside: Fraction) -> Part:
         """Its loss, with a δ ``beside`` that of its sampler. Noise is rounded downwards: never too small a loss."""

@@ -138,8 +138,8 @@ def count_cells(
     check_columns(stage, unit[0], column_types)
     dims = dimensions(stage, column_types)
     stage = within_cells(stage, dims)
-    planned = protecting(plan(stage), stage, period)
     tree = totals.tree_of(stage, dims, ladders)
+    planned = totals.knowing(protecting(plan(stage), stage, period), tree)
     if stage.cells == "public":
         refuse_many_nodes(planned, math.prod(len(dimension.domain or ()) for dimension in dims))
     progress("rows", 0.0)

@@ -6,6 +6,9 @@ in one cell only: C·r at once, and (C·r)² in squared L2 (TRAPS.md 20). That o
 is: noise on integers that is log-concave hides d₁ in one number and d₂ in another at least as well as d₁ + d₂ in one, since
 the trade-off of the pair is at least that of one step after the other (Dong, Roth & Su 2022, group privacy), which for a
 shift is that of both steps at once. So each level is booked as one number that changes by C·r.
+
+A coarser cell that holds m < C cells of the table changes by m·r at most. With Gaussian noise that counts: numbers up to m·r
+that add up to C·r have a sum of squares of at most m·r·C·r, which is booked as ρ.
 """
 
 from __future__ import annotations
@@ -83,6 +86,14 @@ def shown(stage: DpTable, dimensions: Sequence[Dimension]) -> tuple[Dimension, .
     """The dimensions as the output has them: where a total takes a level of a hierarchy, whose labels are text, all is."""
     ladders = {name for total in stage.totals for name, coarse in total.items() if isinstance(coarse, int)}
     return tuple(replace(d, type="text") if d.name in ladders else d for d in dimensions)
+
+
+def knowing(planned: Plan, tree: Tree | None) -> Plan:
+    """The plan with less Gaussian noise where few cells lie in one: then no coarser cell can hold all that a person changes."""
+    if tree is None:
+        return planned
+    parts = [int(np.bincount(level.of_finest).max()) for level in tree.levels[:-1]]
+    return replace(planned, totals=tuple(tuple(q.of_total(most) for q in planned.measures) for most in parts))
 
 
 def refuse_late(planned: Plan, persons: int) -> None:

@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow.parquet as pq
 
-from catalog.publishing.series import PREFERENCE, Point, added, finest, is_time
+from catalog.publishing.series import PREFERENCE, Point, added, finest, is_time, totals_of
 
 CLASSES: Final = 5
-UNRELIABLE: Final = 0.5  # half the interval, as a share of the value
+UNRELIABLE: Final = 0.5  # half the interval, as a share of the value, where the release has no mark of its own
 SHARP: Final = 100  # where most numbers are below it, they are shown with a digit after the point
 NOT_ADDITIVE: Final = ("mean", "variance", "quantile", "median")
 
@@ -35,8 +35,8 @@ class Class:
 class Shown:
     """``over``: the columns that were averaged or added up to get one number a place; ``how``: mean, sum or nothing.
 
-    ``classes`` rise; ``class_of`` gives the place of each point among them, ``unreliable`` whether its interval is wide.
-    ``digits``: after the point.
+    ``classes`` rise; ``class_of`` gives the place of each point among them, ``unreliable`` whether half its interval is
+    more than the share ``above`` of the value. ``digits``: after the point.
     """
 
     dimension: str
@@ -46,6 +46,7 @@ class Shown:
     class_of: tuple[int, ...]
     unreliable: tuple[bool, ...]
     classes: tuple[Class, ...]
+    above: float = UNRELIABLE
     how: str = ""
     over: tuple[dict[str, Any], ...] = ()
     persons: bool = False
@@ -64,19 +65,21 @@ def shown_of(path: Path, columns: Sequence[dict[str, Any]]) -> Shown | None:
     if place is None or measure is None:
         return None
     ends = [c["name"] for role in ("lower", "upper") for c in columns if c.get("role") == role and c.get("measure") == measure["name"]]
-    table = finest(pq.read_table(path), columns)
+    whole = pq.read_table(path)
+    table = finest(whole, columns)
     if not table.num_rows:
         return None
-    points = added(table, place["name"], measure["name"], ends if len(ends) == 2 else [])
+    points = added(totals_of(whole, place, columns) or table, place["name"], measure["name"], ends if len(ends) == 2 else [])
     persons = measure.get("kind") == "persons"
     times = [c for c in others if is_time(table, c)] if persons else []
     if times:
         moments = table.group_by([c["name"] for c in times]).aggregate([]).num_rows
         points = [_divided(point, moments) for point in points]
+    above = next((float(c["above"]) for c in columns if c.get("role") == "unreliable" and c.get("measure") == measure["name"]), UNRELIABLE)
     class_of, classes = classed([point.value for point in points])
     return Shown(
         dimension=place.get("title") or place["name"], layer=place["layer"], measure=measure["name"], points=tuple(points),
-        class_of=class_of, unreliable=tuple(map(is_unreliable, points)), classes=classes, over=tuple(times or others),
+        class_of=class_of, unreliable=tuple(is_unreliable(point, above) for point in points), classes=classes, above=above, over=tuple(times or others),
         how="mean" if times else "sum" if others else "", persons=persons, digits=_digits([point.value for point in points]),
     )  # fmt: skip
 
@@ -97,11 +100,11 @@ def _digits(values: Sequence[float]) -> int:
     return int(sorted(map(abs, values))[len(values) // 2] < SHARP and any(value != round(value) for value in values))
 
 
-def is_unreliable(point: Point) -> bool:
-    """Whether half the width of the interval is more than half of the value."""
+def is_unreliable(point: Point, above: float = UNRELIABLE) -> bool:
+    """Whether half the width of the interval is more than the share ``above`` of the value."""
     if point.lower is None or point.upper is None:
         return False
-    return (point.upper - point.lower) / 2 > UNRELIABLE * abs(point.value)
+    return (point.upper - point.lower) / 2 > above * abs(point.value)
 
 
 def classed(values: Sequence[float]) -> tuple[tuple[int, ...], tuple[Class, ...]]:

@@ -21,7 +21,7 @@ from catalog.publishing.mapped import Shown, shown_of
 from catalog.publishing.models import Publication
 
 log = logging.getLogger(__name__)
-DRAWING: Final = 1  # raise it when the same release begins to be drawn differently
+DRAWING: Final = 2  # raise it when the same release begins to be drawn differently
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Map:
     noisy: bool
     classes: list[dict[str, Any]]
     rows: list[dict[str, Any]]
+    above: str
     unreliable: int
     absent: int
 
@@ -76,7 +77,7 @@ def _draw(publication: Publication) -> dict[str, Any]:
         "wide": choropleth(drawn, name="map-wide", width=WIDE, **said), "narrow": choropleth(drawn, name="map-narrow", width=NARROW, **said),
         "dimension": shown.dimension, "measure": shown.measure, "how": shown.how, "over": ", ".join(map(_called, shown.over)),
         "persons": shown.persons, "noisy": shown.noisy, "classes": _classes(shown), "rows": rows,
-        "unreliable": sum(row["unreliable"] for row in rows), "absent": sum(row["value"] is None for row in rows),
+        "above": f"{number(round(shown.above * 100))} %", "unreliable": sum(row["unreliable"] for row in rows), "absent": sum(row["value"] is None for row in rows),
     }  # fmt: skip
 
 

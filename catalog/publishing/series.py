@@ -84,13 +84,13 @@ def _of_table(path: Path, columns: Sequence[dict[str, Any]]) -> Series | None:
     names = {c["name"] for c in columns}
     ends = [f"{measure['name']}_{end}" for end in ("lower", "upper")]
     ends = ends if set(ends) <= names else []
-    levels = {c["dimension"]: c for c in columns if c.get("role") == "level"}
-    whole = pq.read_table(path, columns=[*(d["name"] for d in dimensions), *(c["name"] for c in levels.values()), measure["name"], *ends])
+    levels = [c["name"] for c in columns if c.get("role") == "level"]
+    whole = pq.read_table(path, columns=[*(d["name"] for d in dimensions), *levels, measure["name"], *ends])
     table = finest(whole, columns)
     dimension = _best(table, dimensions)
     if dimension is None or not table.num_rows:
         return None
-    if summed and (totals := _totals(whole, dimension, dimensions, levels)) is not None:
+    if summed and (totals := totals_of(whole, dimension, columns)) is not None:
         table, summed = totals, False
     points = added(table, dimension["name"], measure["name"], ends)
     return _shaped(points, dimension, measure["name"], summed=summed, persons=measure.get("kind") == "persons" or "persons" in measure["name"])
@@ -108,13 +108,13 @@ def _at(table: pa.Table, levels: Mapping[str, str]) -> pa.Table:
     return table
 
 
-def _totals(
-    table: pa.Table, dimension: dict[str, Any], dimensions: Sequence[dict[str, Any]], levels: Mapping[str, dict[str, Any]]
-) -> pa.Table | None:
+def totals_of(table: pa.Table, dimension: dict[str, Any], columns: Sequence[dict[str, Any]]) -> pa.Table | None:
     """The published totals of one dimension over all others, where there are any: more exact than sums of cells."""
-    if any(d["name"] not in levels for d in dimensions if d is not dimension):
+    levels = {c["dimension"]: c for c in columns if c.get("role") == "level"}
+    others = [c["name"] for c in columns if c.get("role") in DIMENSION_ROLES and c["name"] != dimension["name"]]
+    if not others or not all(name in levels for name in others):
         return None
-    rows = _at(table, {c["name"]: c["finest"] if name == dimension["name"] else WHOLE for name, c in levels.items()})
+    rows = _at(table, {c["name"]: WHOLE if name in others else c["finest"] for name, c in levels.items()})
     return rows if rows.num_rows else None
 
 

@@ -197,6 +197,21 @@ def test_half_an_interval_above_half_the_value_is_unreliable(tmp_path):
     assert found.unreliable == (False, False, True)
 
 
+def test_a_release_that_marks_what_is_unreliable_says_from_which_share_on(tmp_path):
+    rows = {"place": ["a", "b"], "hour": [8, 8], **of("persons", [8, 9], 4), "persons_unreliable": [True, True]}
+    pq.write_table(pa.table(rows), tmp_path / "t.parquet")
+    mark = {"name": "persons_unreliable", "role": "unreliable", "measure": "persons", "above": "0.45"}
+    found = mapped.shown_of(tmp_path / "t.parquet", [*columns("persons"), mark])
+    assert (found.above, found.unreliable) == (0.45, (True, False))
+
+
+def test_published_totals_of_places_are_shown_in_the_place_of_sums(tmp_path):
+    rows = {"place": ["a", "a", "b", "b", "a", "b"], "hour": [8, 9, 8, 9, None, None], "hour_level": ["hour"] * 4 + ["all"] * 2, **of("persons", [10, 20, 30, 40, 32, 68], 4)}
+    pq.write_table(pa.table(rows), tmp_path / "t.parquet")
+    found = mapped.shown_of(tmp_path / "t.parquet", [*columns("persons"), {"name": "hour_level", "role": "level", "dimension": "hour", "finest": "hour"}])
+    assert [(p.label, p.value) for p in found.points] == [("a", 16), ("b", 34)]
+
+
 def test_totals_beside_the_cells_are_not_counted_again(tmp_path):
     rows = {"place": ["a", "b", "city"], "hour": [8, 8, 8], "place_level": ["0", "0", "1"], **of("persons", [10, 20, 30], 4)}
     pq.write_table(pa.table(rows), tmp_path / "t.parquet")

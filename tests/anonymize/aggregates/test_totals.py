@@ -160,6 +160,21 @@ def test_with_gaussian_noise_all_that_one_person_changes_may_lie_in_one_coarse_c
     assert [(part.shift, part.count) for part in planned.loss().parts[:4]] == [(1, 3), (2, 3), (40, 3), (3, 1)]
 
 
+def test_a_coarse_cell_of_few_parts_needs_less_gaussian_noise_and_the_same_is_booked():
+    """In 30 hours a person changes no day by more than 24 of them: at worst 24 and 6, which 24·30 covers."""
+    stage = dp_stage(group_by=[PLACES, HOURS], totals=[CITY_DAY, DAY], measures=[VISITS], max_cells_per_person=30, max_rows_per_cell=2, noise="gaussian")
+    tree = totals.tree_of(stage, dimensions(stage, TYPES), {})
+    planned = totals.knowing(plan(stage), tree)
+    fine, city, place = planned.measures[0], *(level[0] for level in planned.totals)
+    assert [(q.per_cell, q.sensitivity) for q in (city, place)] == [(60, 60), (48, 60)]
+    assert place.sensitivity_squared >= max(4 * (a**2 + (30 - a) ** 2) for a in range(6, 25))
+    assert place.noise.scale == pytest.approx(fine.noise.scale * 24**0.5)
+    assert city.noise.scale == pytest.approx(fine.noise.scale * 30**0.5)
+    rho = [part.concentrated for part in planned.loss().parts]
+    assert float(max(rho)) == pytest.approx(float(min(rho)))
+    assert epsilon_of_rho(sum(rho), Decimal("1e-6")) <= Decimal("1.0000001")
+
+
 def test_a_total_that_doubles_could_not_add_up_is_refused_before_noise(engine):
     charged = []
     stage = DEEP.model_copy(update={"measures": (DEEP.measures[2].model_copy(update={"upper": Decimal("1e14"), "unit": Decimal(1)}),)})
@@ -310,5 +325,5 @@ def test_every_level_with_the_whole_budget_is_found(monkeypatch):
 
 def test_a_total_whose_sensitivity_is_that_of_one_cell_is_found(monkeypatch):
     right = planning.MeasurePlan.of_total
-    monkeypatch.setattr(planning.MeasurePlan, "of_total", lambda self: right(replace(self, cells=1, most=None)))
+    monkeypatch.setattr(planning.MeasurePlan, "of_total", lambda self, parts=None: right(replace(self, cells=1, most=None), parts))
     assert _accused()
