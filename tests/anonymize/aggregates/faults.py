@@ -174,7 +174,7 @@ def _one_row_only(patch: pytest.MonkeyPatch) -> None:
 
 
 def _whole_budget_for_each(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan_module, "_shares", lambda wanted, whole: [whole for _ in wanted])
+    patch.setattr(plan_module, "_shares", lambda wanted, whole, levels: [whole for _ in wanted])
 
 
 def _rule(**changes: Any) -> Callable[[pytest.MonkeyPatch], None]:
