@@ -128,7 +128,9 @@ def public_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     """The recipe without the names of columns that do not leave: those of identifiers that were dropped, and of the person key."""
     hidden = {Role.DIRECT_IDENTIFIER, Role.PERSON_KEY}
     columns = {name: column for name, column in recipe["columns"].items() if column["role"] not in hidden or column.get("release_as")}
-    return {key: value for key, value in {**recipe, "columns": columns}.items() if key != "person_key"}
+    key = recipe.get("person_key")
+    appended = [{**other, "columns": {name: theirs for name, theirs in other["columns"].items() if name != key}} for other in recipe.get("append") or []]
+    return {name: value for name, value in {**recipe, "columns": columns, "append": appended}.items() if name != "person_key"}
 
 
 def _refuse(copy: Copy, error: PlatformError) -> None:

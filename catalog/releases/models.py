@@ -50,6 +50,7 @@ class Run(Job):
     """
 
     population = models.ForeignKey("ledger.Population", on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
+    appended = models.JSONField(default=dict, help_text="slug → version and SHA-256 of each dataset whose rows the recipe appends")
     state = models.CharField(max_length=20, choices=RUN.choices, default=QUEUED)
     noise_drawn = models.BooleanField(default=False, help_text="budget was charged: this run is never refunded nor retried by itself")
     artefact_name = models.CharField(max_length=200, blank=True, help_text="name of the sealed artefact in its store")

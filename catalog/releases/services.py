@@ -24,6 +24,8 @@ from catalog.ledger.models import Population
 from catalog.ledger.services import BudgetExceeded, checked, refuse_other_unit
 from catalog.ledger.units import PERSON, Unit
 from catalog.people.models import User
+from catalog.releases import appending
+from catalog.releases.appending import appended_versions
 from catalog.releases.code import code_version
 from catalog.releases.kinds import kind_of
 from catalog.releases.models import Job, Run
@@ -48,11 +50,10 @@ def fit(recipe: Recipe, dataset: Dataset, version: Version) -> None:
     A recipe may treat a column more strictly than its role says, never more loosely.
     """
     problems = [*_column_problems(recipe, version), *_unit_problems(recipe, version), *_file_problems(recipe, dataset)]
-    if recipe.append:
-        problems.append(Problem("append_not_here", "on the platform a recipe works on one dataset; append is for the command line", pointer="/append"))
     problems += _population_problems(recipe, dataset)
     if problems:
         raise Invalid(f"The recipe does not fit this dataset: {problems[0].message}", problems=tuple(problems))
+    appended_versions(recipe, dataset)
 
 
 def unit_of(recipe: Recipe) -> Unit:
@@ -186,9 +187,14 @@ def request_run(*, by: User, dataset: Dataset, document: Any, version: Version |
     recipe = read_recipe(document)
     fit(recipe, dataset, chosen)
     refuse_overdraft(recipe, dataset)
+    others = appended_versions(recipe, dataset)
+    for other in others.values():
+        check_can_run(by, other.dataset)
     with transaction.atomic():
-        run = Run.objects.create(population=dataset.population, **noted(recipe, dataset, chosen), requested_by=by)
-        announce(run, by=by)
+        run = Run.objects.create(
+            population=dataset.population, **noted(recipe, dataset, chosen), appended=appending.noted(others), requested_by=by
+        )
+        announce(run, by=by, **({"appended": run.appended} if run.appended else {}))
     return run
 
 

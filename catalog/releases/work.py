@@ -18,6 +18,7 @@ from catalog.audit.errors import PlatformError
 from catalog.datasets import vault
 from catalog.datasets.pseudonym_keys import RunKeys
 from catalog.ledger import services as ledger
+from catalog.releases.appending import tables_of
 from catalog.releases.jobs import (
     LostJob,
     Progress,
@@ -45,7 +46,7 @@ def _work(run: Run, folder: Path) -> None:
     with engine_in(folder) as engine:
         result = pipeline.run(
             recipe, typed, folder / "output", folder=hierarchies_of(run, folder), scratch=folder, engine=engine,
-            progress=Progress(run), before_noise=lambda loss: charge(run, loss), keys=RunKeys(run.dataset),
+            progress=Progress(run), before_noise=lambda loss: charge(run, loss), keys=RunKeys(run.dataset), tables=tables_of(run, folder),
         )  # fmt: skip
     _finish(run, result)
 

@@ -8,9 +8,11 @@ from django.db.models import QuerySet
 
 from catalog.audit.errors import NotAllowed
 from catalog.audit.models import TrailEntry
+from catalog.datasets.models import Dataset
 from catalog.people.models import OfficerMandate, User
 from catalog.people.policies import has_role
 from catalog.people.roles import Role
+from catalog.releases.appending import versions_of
 from catalog.releases.bounding import report_for
 from catalog.review.flag import Flag
 from catalog.review.measured_flags import measured_flags
@@ -68,13 +70,8 @@ def red_flags(review: Review, to: User | None = None) -> list[Flag]:
     guarantee = report.get("guarantee", {})
     family = guarantee.get("family")
     flags: list[Flag] = []
-    contract = getattr(dataset, "contract", None)
-    if contract is not None:
-        permitted = contract.permits_microdata if family != "differential_privacy" else contract.permits_aggregates
-        if not permitted:
-            flags.append(Flag("stop", "contract_forbids", contract.number))
-        if not contract.valid_from <= review.submitted_at.date() <= contract.valid_until:
-            flags.append(Flag("stop", "contract_expired", contract.valid_until.isoformat()))
+    for bought in [dataset, *(version.dataset for version in versions_of(run))]:
+        flags += _contract_flags(bought, family, review)
     if family == "k_anonymity":
         others = earlier_releases(review).exclude(run__report__guarantee__family="differential_privacy").count()
         if others:
@@ -90,6 +87,18 @@ def red_flags(review: Review, to: User | None = None) -> list[Flag]:
     if family == "differential_privacy":
         flags += table_flags(report)
     return sorted(flags, key=lambda flag: flag.level != "stop")
+
+
+def _contract_flags(dataset: Dataset, family: str | None, review: Review) -> list[Flag]:
+    """What the contract that a dataset was bought under says against the release."""
+    contract = getattr(dataset, "contract", None)
+    if contract is None:
+        return []
+    permitted = contract.permits_microdata if family != "differential_privacy" else contract.permits_aggregates
+    flags = [] if permitted else [Flag("stop", "contract_forbids", contract.number)]
+    if not contract.valid_from <= review.submitted_at.date() <= contract.valid_until:
+        flags.append(Flag("stop", "contract_expired", contract.valid_until.isoformat()))
+    return flags
 
 
 def _pseudonym_flags(recipe: dict[str, Any]) -> list[Flag]:
