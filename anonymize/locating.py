@@ -20,7 +20,8 @@ import pyarrow as pa
 from anonymize.recipe import Layer, Locate
 from anonymize.tables.base import Frame, TableEngine, distinct
 
-ROWS_A_PART = 4_000_000
+ROWS_A_PART = 2_000_000
+POINTS_AT_ONCE = 100_000  # that are held as shapes
 NANO = Decimal("1e-9")  # of a degree, a tenth of a millimetre: finer than any map
 _LATITUDE, _LONGITUDE = "__latitude", "__longitude"
 
@@ -43,7 +44,7 @@ def locate(engine: TableEngine, frame: Frame, stage: Locate, folder: Path | None
     parts = max(1, -(-engine.rows(frame) // ROWS_A_PART))
     if parts == 1:
         return _labelled(engine, frame, places, stage.name).select(*order, stage.name)
-    some = (engine.part(frame, _LATITUDE, part, parts) for part in range(parts))
+    some = engine.in_parts(frame, _LATITUDE, parts)
     return nw.concat([engine.persist(_labelled(engine, part, places, stage.name).select(*order, stage.name)) for part in some])
 
 
@@ -55,9 +56,10 @@ def _labelled(engine: TableEngine, frame: Frame, places: Places, name: str) -> F
     on_earth = (nw.col(_LATITUDE).is_between(1 - _reach(90), _reach(90) - 1)) & (nw.col(_LONGITUDE).is_between(1 - _reach(180), _reach(180) - 1))
     points = engine.collect(distinct(frame.select(_LATITUDE, _LONGITUDE).filter(on_earth)))
     latitudes, longitudes = (points[column].to_numpy(dtype=np.int64) / 1e9 for column in (_LATITUDE, _LONGITUDE))
-    labels: pd.Series[str] = places(latitudes, longitudes).cast(pa.string()).to_pandas(types_mapper=pd.ArrowDtype)
-    table = points.assign(**{name: labels})
-    return frame.join(engine.from_pandas(table), on=[_LATITUDE, _LONGITUDE], how="left")
+    some = [slice(start, start + POINTS_AT_ONCE) for start in range(0, len(points), POINTS_AT_ONCE)]
+    found = pa.chunked_array([places(latitudes[these], longitudes[these]) for these in some], pa.string())
+    labels: pd.Series[str] = found.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame.join(engine.from_pandas(points.assign(**{name: labels})), on=[_LATITUDE, _LONGITUDE], how="left")
 
 
 def _areas(layer: Layer, folder: Path | None) -> Places:

@@ -76,8 +76,7 @@ def there(engine: TableEngine, frame: Frame, stage: Flows | Presence) -> Frame:
 def _in_parts(engine: TableEngine, frame: Frame, unit: tuple[str, ...], made: Callable[[Frame], Frame]) -> Frame:
     """A person's rows lie in one part, so that what is made of the parts is what would be made of the whole."""
     parts = max(1, -(-engine.rows(frame) // ROWS_A_PART))
-    some = [frame] if parts == 1 else [engine.part(frame, unit[0], part, parts) for part in range(parts)]
-    done = [engine.persist(made(part)) for part in some]
+    done = [engine.persist(made(part)) for part in (engine.in_parts(frame, unit[0], parts) if parts > 1 else (frame,))]
     return done[0] if parts == 1 else nw.concat(done)
 
 

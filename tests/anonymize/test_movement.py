@@ -192,14 +192,14 @@ def test_stays_are_the_oracles(engine, rows, gap, step, unit):
 BOTH = pytest.mark.parametrize("made", [flows, presence])
 
 
-def _a_crowd(seed=7):
+def a_crowd(seed=7):
     chance = random.Random(seed)
     return [row(f"p{chance.randrange(9)}", 30 * chance.randrange(40), chance.choice("ab"), chance.randrange(1, 3), chance.choice("xyz")) for _ in range(120)]
 
 
 def _leaks(engine, made):
     """Whether taking one unit of privacy away changes a row of another."""
-    rows, fields = _a_crowd(), {"step_minutes": 15} if made is presence else {}
+    rows, fields = a_crowd(), {"step_minutes": 15} if made is presence else {}
     before = listed(engine, made(engine, rows, **fields))
     for who in ("p3", "p8"):
         others = listed(engine, made(engine, [each for each in rows if (each["who"], each["day"]) != (who, 1)], **fields))
@@ -232,7 +232,7 @@ def test_a_window_over_more_than_the_unit_is_found_out(engine, made, narrower, m
 @BOTH
 def test_where_a_row_stands_in_the_file_says_nothing(engine, made):
     """Else the rows of others would decide between two of one moment: in their content they differ."""
-    rows = _a_crowd(8)
+    rows = a_crowd(8)
     assert len({(each["who"], each["day"], each["at"], each["place"]) for each in rows}) < len(rows)
     first = listed(engine, made(engine, rows))
     for seed in range(3):
@@ -242,7 +242,7 @@ def test_where_a_row_stands_in_the_file_says_nothing(engine, made):
 
 @BOTH
 def test_working_in_parts_of_the_persons_is_the_same(engine, made, monkeypatch):
-    rows = [*_a_crowd(), row("p1", None, "a"), row("p1", 3, None)]
+    rows = [*a_crowd(), row("p1", None, "a"), row("p1", 3, None)]
     whole = listed(engine, made(engine, rows))
     monkeypatch.setattr(movement, "ROWS_A_PART", 30)
     assert listed(engine, made(engine, rows)) == whole
@@ -251,4 +251,4 @@ def test_working_in_parts_of_the_persons_is_the_same(engine, made, monkeypatch):
 @BOTH
 def test_nobody_makes_no_rows(engine, made):
     assert not listed(engine, made(engine, []))
-    assert engine.schema(made(engine, [])) == engine.schema(made(engine, _a_crowd()))
+    assert engine.schema(made(engine, [])) == engine.schema(made(engine, a_crowd()))
