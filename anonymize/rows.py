@@ -16,7 +16,7 @@ import pyarrow.types as pt
 from anonymize.columns.missing import named
 from anonymize.errors import InputError, Problem, RecipeError
 from anonymize.preparing import by_persons, row_by_row, say
-from anonymize.recipe import PERIOD, PrivacyUnit, Recipe, Truncated
+from anonymize.recipe import PERIOD, DpTable, PrivacyUnit, Recipe, Truncated
 from anonymize.recipe.preparing import made_columns
 from anonymize.recipe.stages import PERSON_STAGES
 from anonymize.tables.base import Frame, TableEngine
@@ -117,9 +117,11 @@ def _named(recipe: Recipe) -> set[str]:
 
 
 def _only_inputs(recipe: Recipe) -> set[str]:
-    """Columns that stages needed and that the recipe does not name: they go no further."""
-    named = _named(recipe)
-    return _inputs(recipe) - named - ({recipe.person_key} if recipe.person_key else set())
+    """Columns that stages needed and that the recipe does not name: they go no further. What stages made may still be
+    grouped by in a DP table; in rows that are published one by one it leaves only where it is named."""
+    made = made_columns(recipe)
+    unasked = _inputs(recipe) - made if isinstance(recipe.final, DpTable) else _inputs(recipe) | made
+    return unasked - _named(recipe) - ({recipe.person_key} if recipe.person_key else set())
 
 
 def _truncated(engine: TableEngine, frame: Frame, recipe: Recipe) -> Frame:

@@ -111,7 +111,8 @@ class _Forecast:
         found: dict[str, Ladder] = {}
         for dimension in dims:
             group = dimension.group
-            hierarchy = self.recipe.columns[group.column].hierarchy
+            column = self.recipe.columns.get(group.column)  # none is named for what stages make
+            hierarchy = None if column is None else column.hierarchy
             if group.bucket is not None or (hierarchy is None and group.level is None):
                 continue
             values = self.tables.collect(distinct(self.prepared.frame.select(group.column)))[group.column].tolist()

@@ -256,6 +256,19 @@ def test_a_scan_says_of_a_place_no_more_than_of_what_it_was_computed_from():
         recipe.parse(document | {"columns": {"dong": {"role": "place"}}})
 
 
+def test_a_place_that_microdata_do_not_name_chooses_rows_and_stays_behind(tmp_path):
+    """So does any derived column: what a recipe does not name among its columns does not leave."""
+    (tmp_path / "areas.geojson").write_text(layer(WEST, EAST))
+    pq.write_table(pa.table({"q": ["x"] * 9, "lat": [37.5] * 9, "lon": [126.5] * 5 + [127.5] * 4, "n": [3] * 9}), tmp_path / "t.parquet")
+    stages = [
+        {key: value for key, value in CELL.items() if key != "h3"} | {"layer": {"file": "areas.geojson", "code": "adm"}},
+        {"stage": "keep_rows", "column": "dong", "values": ["west"]}, {"stage": "derive", "name": "square", "product": ["n", "n"]}, MICRO,
+    ]  # fmt: skip
+    document = {"recipe": 1, "title": "West", "columns": {"q": {"role": "quasi_identifier"}, "n": {"role": "plain"}}, "stages": stages}
+    made = pipeline.run(recipe.parse(document), tmp_path / "t.parquet", tmp_path / "out", folder=tmp_path)
+    assert pq.read_table(made.artefact).to_pylist() == [{"q": "x", "n": 3}] * 5
+
+
 def test_text_has_no_coordinates(tmp_path):
     pq.write_table(pa.table({"who": ["a"], "lat": ["x"], "lon": [1.0]}), tmp_path / "t.parquet")
     with pytest.raises(RecipeError, match="not numeric"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from catalog.audit.errors import Invalid
@@ -60,6 +61,39 @@ def test_a_run_puts_places_into_what_they_lie_in(steward, dataset):
     column = next(found for found in run.report["artefact"]["columns"] if found["name"] == "town")
     assert column["type"] == "text"
     assert {row["town"] for row in run.sample} == {"upper"}
+
+
+SQUARE = {"type": "Polygon", "coordinates": [[[127, 37], [128, 37], [128, 38], [127, 38], [127, 37]]]}
+
+
+def test_a_run_finds_the_area_that_points_lie_in_and_lets_only_a_dp_table_say_who_stayed(steward):
+    dataset = makers.dataset(steward, population=makers.population())
+    points = makers.trips().assign(lat=37.5, lon=127.5, at=pd.date_range("2026-03-02", periods=180, freq="min"))[["person", "lat", "lon", "at"]]
+    makers.ready_version(steward, dataset, points, {"person": "person_key", "lat": "place", "lon": "place", "at": "event_time"})
+    areas = {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": TOWNS[0], "geometry": SQUARE}]}
+    stages = [
+        {"stage": "locate", "name": "town", "latitude": "lat", "longitude": "lon", "layer": {"file": "areas.geojson", "code": "town"}},
+        {"stage": "presence", "time": "at", "place": "town", "max_gap_minutes": 120},
+    ]
+    document = {**makers.DP_RECIPE, "columns": {"person": {"role": "person_key"}, "at": {"role": "event_time"}}, "stages": [*stages, *makers.DP_RECIPE["stages"]]}
+    with pytest.raises(Invalid, match="no hierarchy, layer or population file"):
+        services.request_run(by=steward, dataset=dataset, document=document)
+    set_hierarchy_file(by=steward, dataset=dataset, name="areas.geojson", content=json.dumps(areas).encode())
+    run = services.request_run(by=steward, dataset=dataset, document=document)
+    assert list(run.hierarchies) == ["areas.geojson"]
+    work.execute_run(run.pk)
+    run.refresh_from_db()
+    assert run.error is None
+    assert max((row["persons"], row["town"]) for row in run.sample)[1] == "north"
+
+
+@pytest.mark.parametrize("identifying", ["direct_identifier", "person_key"])
+def test_no_place_is_computed_from_who_somebody_is(steward, dataset, identifying):
+    dataset.versions.get().columns.filter(name="fare").update(role=identifying)
+    stage = {"stage": "locate", "name": "town2", "latitude": "fare", "longitude": "age", "h3": 8}
+    with pytest.raises(Invalid) as refused:
+        services.request_run(by=steward, dataset=dataset, document={**makers.DP_RECIPE, "stages": [stage, *makers.DP_RECIPE["stages"]]})
+    assert "identifier_used" in {problem.code for problem in refused.value.problems}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from anonymize import pipeline, recipe
 from anonymize.aggregates import stage as staging
 from anonymize.errors import RecipeError
+from anonymize.forecast.forecaster import forecast
 from tests.anonymize.oracles import movement as oracle
 
 MONDAY = dt.datetime(2026, 3, 2)
@@ -151,6 +152,12 @@ def test_movement_that_the_table_cannot_give_is_refused(tmp_path, change, said):
         return
     with pytest.raises(RecipeError, match=said):
         run(tmp_path, COMMUTE, document)
+
+
+def test_the_errors_of_flows_can_be_foretold(tmp_path):
+    run(tmp_path, COMMUTE, asked(FLOWS, WAYS))
+    points = forecast(asked(FLOWS, WAYS), tmp_path / "t.parquet")["points"]
+    assert {"without from", "at by day"} <= {point["name"] for point in points}
 
 
 def test_a_name_that_the_table_has_already_is_not_made_again(tmp_path):
