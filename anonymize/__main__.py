@@ -1,5 +1,6 @@
 """``python -m anonymize profile FILE``, ``python -m anonymize run RECIPE.json --input FILE --output DIR`` ``python -m anonymize frontier RECIPE.json --input FILE --output DIR [--k 2,5,10] [--l 2,3] [--methods full_domain,local_recoding]`` ,
-``python -m anonymize forecast RECIPE.json --input FILE --output DIR [--factors 0.25,0.5,2,4]`` and
+``python -m anonymize forecast RECIPE.json --input FILE --output DIR [--factors 0.25,0.5,2,4]``,
+``python -m anonymize bounds RECIPE.json --input FILE [--epsilon 0.1] [--share 0.99]`` and
 ``python -m anonymize assess ORIGINAL RELEASE --recipe RECIPE.json [--holdout FILE] [--sample-fraction 0.1]``.
 
 Exit status: 0 done; 2 the recipe or the input cannot be used, with one clear line; 3 the privacy asked for cannot be
@@ -23,7 +24,7 @@ from anonymize.errors import AnonymizeError, InputError, RecipeError
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        command = {"profile": _profile, "run": _run, "frontier": _frontier, "forecast": _forecast, "assess": _assess, "schema": _schema}[options.command]
+        command = {"profile": _profile, "run": _run, "frontier": _frontier, "forecast": _forecast, "bounds": _bounds, "assess": _assess, "schema": _schema}[options.command]
         command(options)
     except AnonymizeError as error:
         print(f"anonymize: {error.message}", file=sys.stderr)
@@ -61,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     foresee.add_argument("--input", type=Path, required=True)
     foresee.add_argument("--output", type=Path, required=True)
     foresee.add_argument("--factors", default="0.25,0.5,2,4", help="other ε, as multiples of the recipe's, with commas between")
+    bound = commands.add_parser("bounds", help="limits and bounds for a DP table, estimated with differential privacy: a release, that costs epsilon")
+    bound.add_argument("recipe", type=Path, help="the limits and bounds in it play no part")
+    bound.add_argument("--input", type=Path, required=True)
+    bound.add_argument("--epsilon", default="0.1", help="what the look may cost; default 0.1")
+    bound.add_argument("--share", default="0.99", help="of the persons, how many a bound should cover; default 0.99")
     assess = commands.add_parser("assess", help="what a release gives away and is still good for, against its original; exact figures, for the officer")
     assess.add_argument("original", type=Path)
     assess.add_argument("release", type=Path)
@@ -191,6 +197,27 @@ def _numbers(option: str, text: str) -> list[int]:
         return [int(part) for part in text.split(",")] if text.strip() else []
     except ValueError:
         raise RecipeError(f"{option} takes whole numbers with commas between, such as 2,5,10") from None
+
+
+def _bounds(options: argparse.Namespace) -> None:
+    from anonymize.bounds import propose_bounds
+    from anonymize.pipeline import nobody_to_charge
+
+    recipe, epsilon, share = _recipe(options.recipe), _decimal("--epsilon", options.epsilon), _decimal("--share", options.share)
+    with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
+        scratch = Path(name)
+        typed = _load(options.input, scratch)
+        found = propose_bounds(
+            recipe, typed, epsilon=epsilon, share=share, folder=options.recipe.parent, scratch=scratch, before_noise=nobody_to_charge
+        )
+    print(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _decimal(option: str, text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise RecipeError(f"{option} takes a number, such as 0.1") from None
 
 
 def _assess(options: argparse.Namespace) -> None:
