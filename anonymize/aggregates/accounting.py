@@ -49,7 +49,12 @@ class Part:
 
     ``approximate``: (``epsilon``, ``delta``) and nothing more is known. ``discrete_laplace``, ``discrete_gaussian``: at
     most ``count`` numbers change, each by at most the integer ``shift``, and each has noise of scale, or of σ, ``noise``.
-    Both are log-concave, so that a shift by less loses less, and the loss of a vector is the sum over its numbers.
+    Both are log-concave, so that a shift by less loses less, and the loss of a vector is the sum over its numbers. One
+    number that changes by a + b loses no less than two that change by a and by b: the best test between X and X + a + b is
+    a threshold, which is also the best between X and X + a and between X + a and X + a + b, so that its trade-off is that
+    of the two steps one after the other; and no test of two numbers does better than two steps, one number at a time
+    (group privacy, Dong, Roth & Su 2022, theorem 2.14). So a change that may be spread over more numbers is covered by the
+    fewest that can hold it.
     ``zcdp``: ρ = ``rho``. Every part may fail with ``delta`` beside.
     """
 

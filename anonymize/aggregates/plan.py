@@ -152,11 +152,11 @@ class MeasurePlan:
         return Part("discrete_gaussian", noise=down.plus(Decimal(self.noise.scale)), shift=self.per_cell, count=self.cells, delta=delta)
 
     def _part_of_all(self, delta: Decimal) -> Part:
-        """Where a limit over all cells holds, no number of cells says how the change is spread: by ε, or by ρ, as a whole."""
-        up = Context(prec=30, rounding=ROUND_CEILING)
+        """Where a limit over all cells holds, no number of cells says how the change is spread: as if it were in one, or by ρ."""
+        up, down = Context(prec=30, rounding=ROUND_CEILING), Context(prec=30, rounding=ROUND_FLOOR)
         if isinstance(self.noise, Noise):
-            loss = self.noise.rate * self.sensitivity
-            return Part("approximate", epsilon=up.divide(Decimal(loss.numerator), Decimal(loss.denominator)), delta=delta)
+            scale = down.divide(Decimal(self.noise.rate.denominator), Decimal(self.noise.rate.numerator))
+            return Part("discrete_laplace", noise=scale, shift=self.sensitivity, count=1, delta=delta)
         rho = Fraction(self.sensitivity_squared) / (2 * Fraction(self.noise.scale) ** 2)
         return Part("zcdp", rho=up.divide(Decimal(rho.numerator), Decimal(rho.denominator)), delta=delta)
 

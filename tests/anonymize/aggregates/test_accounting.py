@@ -157,3 +157,21 @@ def test_a_planted_fault_is_below_what_every_outcome_shows(fault, monkeypatch):
     monkeypatch.setattr(accounting, "_zcdp", lambda parts, delta: true(FAULTS[fault](parts), delta))
     total = compose([laplace("3")] * 3, Decimal("0.01"), with_distributions=False)
     assert exact_delta(outcomes(3.0, 1, 3), float(total.epsilon)) > 0.01
+
+
+def _hockey_stick(rate: float, shifts: tuple[int, ...], epsilon: float, reach: int = 60) -> float:
+    """Σ max(P - e^ε·Q, 0) of discrete Laplace draws, one a shift, outcome by outcome."""
+    x = np.arange(-reach, reach + 1)
+    p, q = np.ones(1), np.ones(1)
+    for shift in shifts:
+        here, there = np.exp(-rate * np.abs(x)), np.exp(-rate * np.abs(x - shift))
+        p, q = np.outer(p, here).ravel(), np.outer(q, there).ravel()
+    mass = np.exp(-rate * np.abs(x)).sum() ** len(shifts)
+    return float(np.maximum(p - math.exp(epsilon) * q, 0).sum() / mass)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.7, 1.5])
+def test_a_change_in_one_number_loses_no_less_than_the_same_change_spread_over_several(rate):
+    for whole, spread in ((2, (1, 1)), (3, (1, 2)), (5, (2, 3)), (3, (1, 1, 1))):
+        for epsilon in (0.0, 0.1, 0.4, 1.0, 1.9, 3.0):
+            assert _hockey_stick(rate, (whole,), epsilon) >= _hockey_stick(rate, spread, epsilon) - 1e-9

@@ -102,7 +102,7 @@ def test_noise_is_scaled_to_what_one_person_can_change(measure, limits, most):
 def test_the_loss_that_is_booked_is_the_epsilon_of_the_whole_person():
     stage = dp_stage(measures=[VISITS], max_cells_per_person=10, max_rows_per_cell=4, max_rows_per_person=12, epsilon="0.5", delta="0")
     part, = plan(stage).loss().parts
-    assert (part.kind, part.pure) == ("approximate", Decimal("0.5"))
+    assert (part.kind, part.shift, part.count, part.pure) == ("discrete_laplace", 12, 1, Decimal("0.5"))
 
 
 def test_gaussian_noise_is_scaled_to_the_longest_way_that_rows_can_be_spread():
