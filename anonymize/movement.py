@@ -7,7 +7,7 @@ so that no other's rows can have a say in it, not even through the place of a ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import narwhals as nw
 import pandas as pd
@@ -82,15 +82,19 @@ def _in_parts(engine: TableEngine, frame: Frame, unit: tuple[str, ...], made: Ca
 
 def _consecutive(engine: TableEngine, frame: Frame, stage: Flows | Presence, unit: tuple[str, ...]) -> Frame:
     """Each row that has a next one in its unit, no more than the gap away, with that one's moment and place."""
-    others = [name for name in frame.collect_schema().names() if name not in (*unit, stage.time, stage.place)]
     timed = engine.with_microseconds(frame, stage.time, _AT)
-    order = [_AT, stage.place, *others]
+    order = _order(frame.collect_schema().names(), stage, unit)
     beside = timed.with_columns(
         nw.col(_AT).shift(-1).over(*unit, order_by=order).alias(_NEXT_AT),
         nw.col(stage.place).shift(-1).over(*unit, order_by=order).alias(_NEXT_PLACE),
     )
     followed = beside.filter(~nw.col(_NEXT_AT).is_null())
     return followed.filter(nw.col(_NEXT_AT) - nw.col(_AT) <= stage.max_gap_minutes * MINUTE)
+
+
+def _order(columns: Sequence[str], stage: Flows | Presence, unit: tuple[str, ...]) -> list[str]:
+    """Time, place, and then every other column: only rows that are equal in all of them may come in any order."""
+    return [_AT, stage.place, *(name for name in columns if name not in (*unit, stage.time, stage.place))]
 
 
 def _offsets(gap: int, step: int) -> pd.DataFrame:

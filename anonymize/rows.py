@@ -52,28 +52,35 @@ def prepare(engine: TableEngine, frame: Frame, recipe: Recipe, folder: Path | No
     frame = frame.select(*_wanted(recipe, schema))
     stages = list(enumerate(recipe.preparing))
     first = next((i for i, stage in stages if isinstance(stage, PERSON_STAGES)), len(stages))
-    frame = row_by_row(engine, frame, stages[:first], folder)
+    frame = done = row_by_row(engine, frame, stages[:first], folder)
     treatment += [say(stage) for _, stage in stages[:first]]
-    if recipe.person_key is not None:
-        frame, missing = _with_keys(engine, frame, recipe)
-        counts["rows_without_person"] = missing
-        treatment += _MISSING_KEYS[recipe.missing_person_key]
-    unit: tuple[str, ...] = () if recipe.person_key is None else (recipe.person_key,)
-    if recipe.privacy_unit is not None:
-        frame, counts["rows_without_period"] = _with_period(engine, frame, recipe.privacy_unit)
-        unit = (*unit, PERIOD)
-        treatment.append(f"Rows whose {recipe.privacy_unit.column} is missing belong to no {recipe.privacy_unit.period} and were left out.")
+    frame, unit = _with_unit(engine, frame, recipe, treatment, counts)
     for i, stage in stages[first:]:
         if isinstance(stage, PERSON_STAGES):
             frame, left_out = by_persons(engine, frame, stage, unit, f"/stages/{i}")
             counts["rows_without_time_or_place"] = counts.get("rows_without_time_or_place", 0) + left_out
+            engine.forget(done)  # what was kept for it: its own rows are kept now
         else:
-            frame = row_by_row(engine, frame, [(i, stage)], folder)
+            frame = done = row_by_row(engine, frame, [(i, stage)], folder)
         treatment.append(say(stage))
     frame = frame.select(*[name for name in engine.schema(frame).names if name not in _only_inputs(recipe)])
     frame = _truncated(engine, frame, recipe)
     counts["rows_used"] = engine.rows(frame)
     return Prepared(frame, engine.schema(frame), tuple(treatment), counts, unit)
+
+
+def _with_unit(engine: TableEngine, frame: Frame, recipe: Recipe, treatment: list[str], counts: dict[str, int]) -> tuple[Frame, tuple[str, ...]]:
+    """The rows whose unit of privacy is known, and its columns; what was left out is added to ``treatment`` and ``counts``."""
+    unit: tuple[str, ...] = ()
+    if recipe.person_key is not None:
+        frame, counts["rows_without_person"] = _with_keys(engine, frame, recipe)
+        unit = (recipe.person_key,)
+        treatment += _MISSING_KEYS[recipe.missing_person_key]
+    if recipe.privacy_unit is not None:
+        frame, counts["rows_without_period"] = _with_period(engine, frame, recipe.privacy_unit)
+        unit = (*unit, PERIOD)
+        treatment.append(f"Rows whose {recipe.privacy_unit.column} is missing belong to no {recipe.privacy_unit.period} and were left out.")
+    return frame, unit
 
 
 def _check_columns(recipe: Recipe, schema: pa.Schema) -> None:

@@ -89,6 +89,14 @@ def test_what_is_no_point_on_earth_lies_nowhere(engine, tmp_path):
     assert located(engine, tmp_path, [whole], latitudes, longitudes) == [None] * 11 + ["earth"] * 2
 
 
+def test_what_a_file_says_is_no_number_lies_nowhere(engine, tmp_path):
+    """The statistics of a Parquet file leave NaN out, and DuckDB believes them."""
+    pq.write_table(pa.table({"lat": [37.5, math.nan, 37.5], "lon": [126.5, 126.5, math.nan]}), tmp_path / "t.parquet")
+    stage = Locate(stage="locate", name="cell", latitude="lat", longitude="lon", h3=5)
+    found = engine.collect(locating.locate(engine, engine.scan_parquet(tmp_path / "t.parquet"), stage, None))
+    assert sorted(found["cell"].dropna()) == [h3.latlng_to_cell(37.5, 126.5, 5)]
+
+
 def test_coordinates_may_be_decimals_and_whole_numbers(engine, tmp_path):
     decimals = [Decimal("37.5000000"), Decimal("38.0000001")], [Decimal("127.0000000"), Decimal("126.5")]
     assert located(engine, tmp_path, [WEST, EAST], *decimals, pa.decimal128(12, 7)) == ["west", None]

@@ -6,11 +6,12 @@ import datetime as dt
 import json
 from collections import Counter, defaultdict
 
+import narwhals as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from anonymize import pipeline, recipe
+from anonymize import movement, pipeline, recipe
 from anonymize.aggregates import stage as staging
 from anonymize.errors import RecipeError
 from anonymize.forecast.forecaster import forecast
@@ -113,8 +114,34 @@ def test_rows_without_person_time_or_place_are_counted_for_the_officer_alone(tmp
     assert "rows_without" not in json.dumps(report["public"])
 
 
+HOUR = {"column": "at", "bucket": "hour_of_day"}
+PLACES = ["a", "b", "c", "d"]
+WALKS = [event(f"p{i}", 60 * i + minutes, cell) for i in range(12) for minutes, cell in ((0, "a"), (20, "b"), (40, "a"))]
+STAYS = [event(f"p{i}", 60 * i + minutes, "a") for i in range(11) for minutes in (50, 130)]
+RESTLESS = [event("x", 20 * step + 10, "cd"[step % 2]) for step in range(40)]
+LIMIT = {"cells": "public", "max_cells_per_person": 5, "measures": PEOPLE}
+CROWDS = [
+    (WALKS, FLOWS, WAYS | LIMIT | {"group_by": [{"column": "from", "values": PLACES}, {"column": "to", "values": PLACES}, HOUR]}),
+    (STAYS, PRESENCE | {"step_minutes": 15}, PRESENT | LIMIT | {"group_by": [{"column": "cell", "values": PLACES}, HOUR]}),
+]
+
+
+def _moved_by_one_more(tmp_path, crowd, *stages):
+    """By how much all cells together move when somebody comes who was seen between the events of everybody else."""
+    tables = [[row["people"] for row in run(tmp_path, rows, asked(*stages))[0]] for rows in (crowd, crowd + RESTLESS)]
+    return sum(abs(one - other) for one, other in zip(*tables, strict=True))
+
+
+@pytest.mark.parametrize(("crowd", "stage", "table"), CROWDS, ids=["flows", "presence"])
+def test_one_person_more_moves_the_cells_by_what_the_noise_is_made_for(tmp_path, quiet, monkeypatch, crowd, stage, table):
+    assert _moved_by_one_more(tmp_path, crowd, stage, table) == 5
+    right = movement._consecutive
+    joined = lambda tables, frame, stage, unit: right(tables, frame.with_columns(nw.lit(1).alias("all")), stage, ("all",))  # noqa: E731
+    monkeypatch.setattr(movement, "_consecutive", joined)  # the planted fault: the events of all persons in one row
+    assert _moved_by_one_more(tmp_path, crowd, stage, table) > 5
+
+
 MICRO = {"stage": "k_anonymity", "k": 2}
-QUASI = COLUMNS | {"q": {"role": "quasi_identifier"}}
 
 
 @pytest.mark.parametrize(
