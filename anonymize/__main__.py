@@ -19,6 +19,7 @@ from pathlib import Path
 from anonymize import recipe as recipes
 from anonymize import reports
 from anonymize.errors import AnonymizeError, InputError, RecipeError
+from anonymize.tables.choice import ENGINES, open_engine
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("recipe", type=Path)
     run.add_argument("--input", type=Path, required=True)
     run.add_argument("--output", type=Path, required=True)
+    run.add_argument("--engine", choices=ENGINES, default="duck", help="where rows live meanwhile: DuckDB, pandas (all in memory), or Spark at the master that ANONYMIZE_SPARK_MASTER names")
     run.add_argument("--key-file", type=Path, help="32 or more random bytes: the key of pseudonyms that are the same in every release of the dataset")
     run.add_argument("--table", action="append", default=[], metavar="NAME=FILE", help="a table that the recipe appends; once for each")
     choose = commands.add_parser("frontier", help="risk against usefulness for several k, l and methods: a table and a picture to choose by; exact figures")
@@ -130,7 +132,10 @@ def _run(options: argparse.Namespace) -> None:
         scratch = Path(name)
         typed = _load(options.input, scratch)
         tables = _tables(options.table, scratch)
-        result = pipeline.run(recipe, typed, options.output, folder=options.recipe.parent, scratch=scratch, keys=keys, tables=tables)
+        with open_engine(options.engine, temp_directory=scratch) as engine:
+            result = pipeline.run(
+                recipe, typed, options.output, folder=options.recipe.parent, scratch=scratch, engine=engine, keys=keys, tables=tables
+            )
     (options.output / "report.json").write_text(json.dumps(result.report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (options.output / "report.md").write_text(reports.to_markdown(result.report), encoding="utf-8")
     print(f"{result.rows} rows, SHA-256 {result.sha256}")

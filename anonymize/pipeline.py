@@ -10,7 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import duckdb
 import narwhals.exceptions
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -97,7 +96,7 @@ def run(
     except AnonymizeError:
         target.unlink(missing_ok=True)
         raise
-    except (duckdb.Error, pa.ArrowException, narwhals.exceptions.NarwhalsError, ArithmeticError):
+    except (*database.failures, pa.ArrowException, narwhals.exceptions.NarwhalsError, ArithmeticError):
         # Such an error's text may quote a value, so neither it nor its chain goes further.
         target.unlink(missing_ok=True)
         raise InputError(

@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from anonymize.tables.choice import ENGINES, missing
+
 SAFE_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
 
@@ -46,6 +48,12 @@ def _rules() -> list[tuple[bool, str, str]]:
             not 0 < settings.LEASE_SECONDS <= 3600 or not 0 < settings.SWEEP_SECONDS <= settings.LEASE_SECONDS,
             "LEASE_SECONDS and SWEEP_SECONDS do not fit each other.",
             "0 < SWEEP_SECONDS ≤ LEASE_SECONDS ≤ 3600.",
+        ),
+        (settings.ENGINE not in ENGINES, "ENGINE names no table engine.", f"There are: {', '.join(ENGINES)}."),
+        (
+            bool(settings.VAULT_IDENTITY_FILE) and missing(settings.ENGINE) is not None,  # only workers need it
+            "The table engine cannot be opened on this machine.",
+            str(missing(settings.ENGINE)),
         ),
         (settings.CELERY_ACCEPT_CONTENT != ["json"], "Workers accept more than JSON.", "A pickled message runs code."),
     ]

@@ -153,6 +153,8 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+ENGINE = env.str("ENGINE", default="duck")  # where rows live while a worker works: duck, pandas or spark
+SPARK_MASTER = env.str("ANONYMIZE_SPARK_MASTER", default="local[*]")
 ENGINE_MEMORY_LIMIT = env.str("ENGINE_MEMORY_LIMIT", default="1GB")
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=30)  # a worker that has not renewed its lease for this long is dead
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5 if EMBEDDED else 20)

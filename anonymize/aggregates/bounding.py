@@ -55,7 +55,7 @@ def bound(engine: TableEngine, shaped: Shaped, *, max_cells: int, max_rows: int,
         return replace(done, rows_before=rows)
     if shaped.leaves:
         return _with_leaves(engine, shaped, max_cells, max_rows)
-    by_cell = engine.persist(_per_person_and_cell(shaped.frame, shaped, max_rows))
+    by_cell = engine.persist(_per_person_and_cell(engine, shaped.frame, shaped, max_rows))
     before = _totals(engine, by_cell, shaped.unit)
     chosen = by_cell if before.most_cells <= max_cells else _bound_cells(engine, by_cell, shaped, max_cells)
     bounded = chosen if before.most_rows <= max_rows else _bound_rows(engine, shaped, chosen, max_rows)
@@ -115,7 +115,7 @@ def bounded_cells(
 def _of_nobody(engine: TableEngine, shaped: Shaped, rows: Frame) -> pd.DataFrame:
     """All of them count, and no person among them. Sums in 128 bits would be needed only beyond what the stage allows."""
     sums = (nw.col(amount).sum() for amount in shaped.amounts)
-    cells = rows.group_by(*shaped.groups).agg(nw.len().alias("rows"), *sums)
+    cells = engine.widened(rows, shaped.amounts).group_by(*shaped.groups).agg(nw.len().alias("rows"), *sums)
     none = nw.lit(0).alias("persons")
     counted = cells.with_columns(none).select(*shaped.groups, nw.col("persons", "rows", *shaped.amounts).cast(nw.Int64()))
     return engine.collect(counted)
@@ -136,17 +136,17 @@ def _merged(cells: list[pd.DataFrame], shaped: Shaped) -> pd.DataFrame:
 def aggregate(engine: TableEngine, bounded: Bounded) -> pd.DataFrame:
     """Cell → ``persons``, ``rows`` and sums ``u0…``, exact int64, sorted by group: only for the eyes of the noise."""
     sums = (nw.col(amount).sum() for amount in bounded.amounts)
-    cells = bounded.frame.group_by(*bounded.groups).agg(
+    cells = engine.widened(bounded.frame, bounded.amounts).group_by(*bounded.groups).agg(
         nw.len().alias("persons"), nw.col("n").sum().alias("rows"), *sums
     )
     integers = cells.with_columns(nw.col("persons", "rows", *bounded.amounts).cast(nw.Int64()))
     return engine.collect(integers).sort_values(list(bounded.groups), ignore_index=True)
 
 
-def _per_person_and_cell(frame: Frame, shaped: Shaped, max_rows: int) -> Frame:
+def _per_person_and_cell(engine: TableEngine, frame: Frame, shaped: Shaped, max_rows: int) -> Frame:
     """Sums only where the rows are within bounds: elsewhere they are not used, and could leave the integers."""
     sums = (nw.col(amount).sum() for amount in shaped.amounts)
-    cells = frame.group_by(*shaped.unit, *shaped.groups).agg(nw.len().alias("n"), *sums)
+    cells = engine.widened(frame, shaped.amounts).group_by(*shaped.unit, *shaped.groups).agg(nw.len().alias("n"), *sums)
     within = nw.col("n") <= max_rows
     return cells.select(
         *shaped.unit,
@@ -163,7 +163,7 @@ def _bound_rows(engine: TableEngine, shaped: Shaped, by_cell: Frame, max_rows: i
     numbered = _numbered(engine, shaped.frame, by_cell.filter(~few).select(*cell))
     ordered = engine.with_scattered_order(numbered, "order", ["row"])
     chosen = engine.smallest_of_each(ordered, "order", max_rows, cell)
-    again = _per_person_and_cell(chosen.select(*cell, *shaped.amounts), shaped, max_rows)
+    again = _per_person_and_cell(engine, chosen.select(*cell, *shaped.amounts), shaped, max_rows)
     kept = engine.persist(nw.concat([by_cell.filter(few), again]))
     engine.forget(numbered)
     return kept

@@ -109,7 +109,7 @@ def _facts(engine: Source, frame: Frame, sample: int) -> list[Facts]:
 def _counts(engine: Source, frame: Frame, schema: Mapping[str, Any], names: Sequence[str]) -> list[Facts]:
     asked = [nw.len().alias("rows")]
     for i, name in enumerate(names):
-        asked += [nw.col(name).is_null().sum().alias(f"nulls{i}"), nw.col(name).n_unique().alias(f"distinct{i}")]
+        asked += [nw.col(name).is_null().cast(nw.Int64()).sum().alias(f"nulls{i}"), nw.col(name).n_unique().alias(f"distinct{i}")]
     row = {key: int(value) for key, value in engine.collect(frame.select(asked)).iloc[0].items()}
     return [
         Facts(

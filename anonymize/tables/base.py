@@ -36,6 +36,9 @@ class TableEngine(Protocol):
     and integers and decimals stay exact. Row order carries no meaning except after an explicit sort.
     """
 
+    failures: tuple[type[Exception], ...]
+    """What its frames raise of their own, also while expressions are put together; such an error's text may quote a value."""
+
     def scan_parquet(self, path: Path) -> Frame:
         """The rows of a Parquet file; nothing is read yet. Raises InputError when there is no such readable file."""
         ...
@@ -126,6 +129,10 @@ class TableEngine(Protocol):
         decimal places (:data:`PLACES`). Exact for integers and decimals of up to nine places; a float is taken for
         the shortest decimal that names it. Null, NaN and infinities give null.
         """
+        ...
+
+    def widened(self, frame: Frame, columns: Sequence[str]) -> Frame:
+        """The int64 columns in a type whose sums do not overflow. A sum cast back to int64 that does not fit is an error."""
         ...
 
     def collect(self, frame: Frame) -> pd.DataFrame:

@@ -54,6 +54,7 @@ class DuckEngine:
         }
         if threads is not None:
             settings["threads"] = str(threads)
+        self.failures: tuple[type[Exception], ...] = (duckdb.Error,)
         self._kept: set[str] = set()
         self._scratch = temp_directory
         self._connection = duckdb.connect(":memory:", config=settings)
@@ -159,6 +160,9 @@ class DuckEngine:
         is_float = frame.collect_schema()[column].is_float()
         value = _whole_units(column, is_float=is_float, lower=lower, upper=upper, unit=unit)
         return self._frame(_relation(frame).select(StarExpression(), value.alias(name)))
+
+    def widened(self, frame: Frame, columns: Sequence[str]) -> Frame:
+        return frame  # DuckDB adds up in 128 bits anyway
 
     def collect(self, frame: Frame) -> pd.DataFrame:
         with _no_values_told():

@@ -35,6 +35,8 @@ from anonymize.tables.base import (
 class PandasEngine:
     """Everything in memory, with Arrow dtypes, one thread."""
 
+    failures: tuple[type[Exception], ...] = ()
+
     def scan_parquet(self, path: Path) -> Frame:
         try:
             table = pq.ParquetFile(path).read()
@@ -109,6 +111,9 @@ class PandasEngine:
         rows = self.collect(frame)
         units = [_units(value, lower, upper, unit) for value in pa.array(rows[column]).to_pylist()]
         return _frame(rows.assign(**{name: _series(pa.array(units, pa.int64()))}))
+
+    def widened(self, frame: Frame, columns: Sequence[str]) -> Frame:
+        return frame.with_columns(nw.col(*columns).cast(nw.Decimal(38, 0))) if columns else frame
 
     def collect(self, frame: Frame) -> pd.DataFrame:
         native: Any = frame.collect(backend="pandas").to_native()

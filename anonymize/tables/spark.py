@@ -20,10 +20,11 @@ from anonymize.errors import InputError
 from anonymize.randomness import secret_bytes
 from anonymize.recipe import Bucket
 from anonymize.tables.base import NO_PARQUET, SALT_BYTES, Frame, ranked, refuse_lookalikes, refuse_taken
-from anonymize.tables.spark_session import no_values_told, ours, session
+from anonymize.tables.spark_session import failures, no_values_told, ours, session
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 _ROW_BITS = 33  # of monotonically_increasing_id: the row's place in its partition; the rest is the partition
 
@@ -35,10 +36,12 @@ class SparkEngine:
     executor can never choose anew what was chosen at random. It is not encrypted: give it a scratch folder that its
     owner removes, also after a worker was killed. On a cluster that folder and every file that is scanned must lie in a
     file system that the driver and all executors share. None takes a folder of the system's for temporary files.
+    ``master`` is for a Spark that is not running yet.
     """
 
-    def __init__(self, spark: SparkSession | None = None, temp_directory: Path | None = None) -> None:
-        self._spark = ours(session() if spark is None else spark)
+    def __init__(self, spark: SparkSession | None = None, temp_directory: Path | None = None, master: str | None = None) -> None:
+        self._spark = ours(session(master) if spark is None else spark)
+        self.failures = failures()
         self._folder = Path(tempfile.mkdtemp(prefix="spark-", dir=temp_directory))
         self._kept: dict[int, tuple[DataFrame, Path]] = {}  # by identity: the frame as it was given out
 
@@ -53,7 +56,7 @@ class SparkEngine:
         link = self._new_folder()  # Spark leaves out files whose names begin with _ or ., and chokes on a colon
         link.symlink_to(path.resolve())
         with no_values_told():
-            return _frame(self._spark.read.option(*_NO_GLOB).parquet(_place(link)))
+            return _frame(self._spark.read.option(*_NO_GLOB).parquet(_uri(link)))
 
     def from_pandas(self, frame: pd.DataFrame) -> Frame:
         _refuse_names([str(name) for name in frame.columns])
@@ -105,7 +108,17 @@ class SparkEngine:
         return _frame(native.filter(place(native[column], parts) == part))
 
     def in_parts(self, frame: Frame, column: str, parts: int) -> Iterator[Frame]:
-        return (self.part(frame, column, part, parts) for part in range(parts))
+        from anonymize.tables.spark_columns import place
+
+        refuse_taken(frame, _PLACE)
+        native, folder = _native(frame), self._new_folder()
+        try:
+            self._write(native.withColumn(_PLACE, place(native[column], parts)), folder, by=_PLACE)
+            for part in range(parts):
+                files = folder / f"{_PLACE}={part}"
+                yield _frame(self._read(files, native.schema) if files.exists() else native.limit(0))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def smallest_of_each(self, frame: Frame, order: str, n: int, by: Sequence[str]) -> Frame:
         return ranked(frame, order, n, by)
@@ -141,6 +154,9 @@ class SparkEngine:
         native, is_float = _native(frame), frame.collect_schema()[column].is_float()
         value = whole_units(native[column], is_float=is_float, lower=lower, upper=upper, unit=unit)
         return _frame(native.withColumn(name, value))
+
+    def widened(self, frame: Frame, columns: Sequence[str]) -> Frame:
+        return frame.with_columns(nw.col(*columns).cast(nw.Decimal(19, 0))) if columns else frame
 
     def collect(self, frame: Frame) -> pd.DataFrame:
         with no_values_told():
@@ -187,24 +203,28 @@ class SparkEngine:
     def _keep(self, native: DataFrame) -> DataFrame:
         folder = self._new_folder()
         self._write(native, folder)
-        with no_values_told():
-            kept = self._spark.read.schema(native.schema).option(*_NO_GLOB).parquet(_place(folder))
+        kept = self._read(folder, native.schema)
         self._kept[id(kept)] = (kept, folder)
         return kept
 
-    def _write(self, native: DataFrame, folder: Path) -> None:
+    def _write(self, native: DataFrame, folder: Path, *, by: str | None = None) -> None:
         with no_values_told():
-            native.write.parquet(_place(folder))
+            native.write.parquet(_uri(folder), partitionBy=by)
+
+    def _read(self, folder: Path, schema: StructType) -> DataFrame:
+        with no_values_told():
+            return self._spark.read.schema(schema).option(*_NO_GLOB).parquet(_uri(folder))
 
     def _new_folder(self) -> Path:
         """The name of one."""
         return self._folder / uuid.uuid4().hex
 
 
+_PLACE = "place_of_part"
 _NO_GLOB = ("__globPaths__", "false")  # a path means one file, whatever signs are in it
 
 
-def _place(path: Path) -> str:
+def _uri(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 

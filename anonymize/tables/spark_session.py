@@ -7,17 +7,18 @@ or whatever Spark takes for a master. All else (memory, executors, the folder it
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from anonymize.errors import AnonymizeError, InputError
+from anonymize.errors import AnonymizeError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,14 +52,27 @@ LOCAL = {
 }
 
 
-def session(**more: str) -> SparkSession:
+def session(master: str | None = None, **more: str) -> SparkSession:
     """The process's Spark session, started when there is none; ``more`` settings are for one that is started here.
 
-    Raises InputError when pyspark or Java is missing.
+    Raises AnonymizeError when pyspark or Java is missing.
     """
-    spark = _pyspark()
-    running: SparkSession | None = spark.getActiveSession()
-    return running if running is not None else _started(spark, more)
+    lacks = missing()
+    if lacks is not None:
+        raise _cannot_start(lacks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it does not know pandas 3 yet, and we hand it Arrow tables only
+        from pyspark.sql import SparkSession
+    running: SparkSession | None = SparkSession.getActiveSession()
+    return running if running is not None else _started(SparkSession.builder, master or os.environ.get(MASTER) or "local[*]", more)
+
+
+def missing() -> str | None:
+    """What must be installed before Spark can start here, if anything."""
+    if importlib.util.find_spec("pyspark") is None:
+        return NO_PYSPARK
+    home = os.environ.get("JAVA_HOME")
+    return None if shutil.which("java", path=os.path.join(home, "bin") if home else None) else NO_JAVA
 
 
 def ours(running: SparkSession) -> SparkSession:
@@ -73,15 +87,20 @@ def ours(running: SparkSession) -> SparkSession:
 @contextmanager
 def no_values_told() -> Iterator[None]:
     """Spark's messages quote values ("the value '…' cannot be cast"): only their kind may leave."""
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
     try:
         yield
-    except (PySparkException, Py4JError, pa.ArrowException) as error:
+    except (*failures(), pa.ArrowException) as error:
         failure = AnonymizeError(f"the table engine could not finish: {type(error).__name__}")
         failure.who = "us"
         raise failure from None
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What Spark raises."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    return PySparkException, Py4JError
 
 
 def _hush() -> None:
@@ -93,34 +112,22 @@ def _hush() -> None:
     logging.getLogger("py4j").setLevel(logging.ERROR)
 
 
-def _pyspark() -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it does not know pandas 3 yet, and we hand it Arrow tables only
-            from pyspark.sql import SparkSession
-    except ImportError:
-        raise InputError(NO_PYSPARK) from None
-    return SparkSession
-
-
-def _started(spark: Any, more: dict[str, str]) -> SparkSession:
-    if not java():
-        raise InputError(NO_JAVA)
-    master = os.environ.get(MASTER) or "local[*]"
-    settings = {**START, **(LOCAL if master.startswith("local") else {}), **more}
-    builder = spark.builder.master(master)
+def _started(builder: SparkSession.Builder, master: str, more: Mapping[str, str]) -> SparkSession:
+    settings = {**START, **more}
+    if master.startswith("local"):
+        settings = {**LOCAL, **settings}
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # or it looks for another and complains
+    builder = builder.master(master)
     for name, value in settings.items():
         builder = builder.config(name, value)
-    from pyspark.errors import PySparkException
-
     try:
-        started: SparkSession = builder.getOrCreate()
-    except PySparkException:
-        raise InputError(f"Spark could not be started at {MASTER}={master}: is that address right, and is it Java 17 or later?") from None
-    return started
+        return builder.getOrCreate()
+    except failures():
+        pass  # told below, outside this block: the error may quote more than the address
+    raise _cannot_start(f"Spark could not be started at {master}: is that master right ({MASTER}), and is Java 17 or later there?")
 
 
-def java() -> str | None:
-    """The program that Spark will start."""
-    home = os.environ.get("JAVA_HOME")
-    return shutil.which("java", path=os.path.join(home, "bin") if home else None)
+def _cannot_start(message: str) -> AnonymizeError:
+    error = AnonymizeError(message)
+    error.who = "us"
+    return error

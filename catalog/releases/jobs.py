@@ -18,7 +18,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from anonymize.errors import AnonymizeError
-from anonymize.tables.duck import DuckEngine
+from anonymize.tables.base import TableEngine
+from anonymize.tables.choice import open_engine
 from catalog.audit.errors import Conflict, PlatformError
 from catalog.audit.leases import claim, expired, renewing
 from catalog.audit.transitions import move
@@ -100,8 +101,10 @@ def hierarchies_of(job: Job, folder: Path) -> Path:
     return place
 
 
-def engine_in(folder: Path) -> DuckEngine:
-    return DuckEngine(memory_limit=settings.ENGINE_MEMORY_LIMIT, temp_directory=folder)
+def engine_in(folder: Path) -> TableEngine:
+    return open_engine(
+        settings.ENGINE, temp_directory=folder, memory_limit=settings.ENGINE_MEMORY_LIMIT, spark_master=settings.SPARK_MASTER
+    )
 
 
 class Progress:

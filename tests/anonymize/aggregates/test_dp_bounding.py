@@ -17,6 +17,7 @@ from anonymize import randomness
 from anonymize.aggregates import bounding
 from anonymize.aggregates.bounding import Bounded, aggregate, bound
 from anonymize.aggregates.rows import Shaped
+from anonymize.errors import AnonymizeError
 from anonymize.tables import DuckEngine, PandasEngine
 from tests.anonymize.oracles import dp_table as oracle
 
@@ -178,9 +179,16 @@ def test_a_person_in_two_parts_would_be_counted_twice(duck, monkeypatch):
     assert int(cells["persons"].sum()) > 60
 
 
-def test_sums_of_rows_that_are_not_kept_cannot_overflow(duck):
+def test_sums_of_rows_that_are_not_kept_cannot_overflow(engine):
     rows = [oracle.Row("ann", ("x", 1), (2**61,))] * 9
-    assert _cells(duck, _bounded(duck, rows, 1, 1)) == {("x", 1): (1, 1, 2**61)}
+    assert _cells(engine, _bounded(engine, rows, 1, 1)) == {("x", 1): (1, 1, 2**61)}
+
+
+def test_a_cell_whose_sum_does_not_fit_is_an_error_and_no_wrapped_number(engine):
+    rows = [oracle.Row(f"p{i}", ("x", 1), (2**61,)) for i in range(4)]
+    bounded = _bounded(engine, rows, 1, 1)
+    with pytest.raises((AnonymizeError, pa.ArrowException)):
+        _cells(engine, bounded)
 
 
 def test_no_rows_make_no_cells(engine):

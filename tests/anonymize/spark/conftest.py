@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 
 import pytest
@@ -15,10 +14,9 @@ QUICK = {"spark.sql.shuffle.partitions": "2", "spark.driver.extraJavaOptions": "
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory) -> Iterator[object]:
-    if importlib.util.find_spec("pyspark") is None:
-        pytest.skip("needs pyspark: pip install 'opendata[spark]'")
-    if spark_session.java() is None:
-        pytest.skip("needs Java 17 or later: apt-get install default-jre-headless")
+    lacks = spark_session.missing()
+    if lacks is not None:
+        pytest.skip(lacks)
     with pytest.MonkeyPatch.context() as here:
         here.setenv(spark_session.MASTER, "local[2]")
         running = spark_session.session(**QUICK, **{"spark.local.dir": str(tmp_path_factory.mktemp("spark"))})
