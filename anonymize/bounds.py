@@ -76,7 +76,7 @@ def _ladders(engine: TableEngine, prepared: Prepared, recipe: Recipe, stage: DpT
     for group in stage.group_by:
         if group.level is not None:
             values = engine.collect(distinct(prepared.frame.select(group.column)))[group.column].tolist()
-            found[group.column] = build(group.column, recipe.columns[group.column].hierarchy, values, folder)
+            found[group.column] = build(group.column, recipe.hierarchy_of(group.column), values, folder)
     return found
 
 

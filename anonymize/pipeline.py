@@ -228,8 +228,7 @@ def _ladders(job: _Job, prepared: Prepared, stage: DpTable) -> dict[str, Ladder]
         if group.level is None and not any(isinstance(total.get(group.output_name), int) for total in stage.totals):
             continue
         values = job.engine.collect(distinct(prepared.frame.select(group.column)))[group.column].tolist()
-        column = job.recipe.columns[group.column]
-        ladders[group.column] = build(group.column, column.hierarchy, values, job.folder)
+        ladders[group.column] = build(group.column, job.recipe.hierarchy_of(group.column), values, job.folder)
     return ladders
 
 

@@ -111,8 +111,7 @@ class _Forecast:
         found: dict[str, Ladder] = {}
         for dimension in dims:
             group = dimension.group
-            column = self.recipe.columns.get(group.column)  # none is named for what stages make
-            hierarchy = None if column is None else column.hierarchy
+            hierarchy = self.recipe.hierarchy_of(group.column)
             if group.bucket is not None or (hierarchy is None and group.level is None):
                 continue
             values = self.tables.collect(distinct(self.prepared.frame.select(group.column)))[group.column].tolist()

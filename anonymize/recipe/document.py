@@ -62,6 +62,10 @@ class Recipe(Value):
         """Names of the columns of a role, in the recipe's order."""
         return tuple(name for name, column in self.columns.items() if column.role is role)
 
+    def hierarchy_of(self, name: str) -> Hierarchy | None:
+        """The hierarchy of a column; none where it has none, as where a stage makes it and the recipe does not name it."""
+        return self.columns[name].hierarchy if name in self.columns else None
+
     @property
     def quasi_identifiers(self) -> dict[str, Hierarchy | None]:
         """The columns that classes are made of, with their hierarchies: those of the role, and what is left of truncated codes."""

@@ -100,6 +100,11 @@ def test_flows_are_grouped_by_any_level_of_a_hierarchy_after_rows_were_chosen(tm
     assert [(row["to"], row["people"]) for row in rows] == [("south", 200)]
 
 
+def test_level_nought_of_what_a_stage_makes_is_itself(tmp_path, quiet):
+    rows, _ = run(tmp_path, COMMUTE, asked(FLOWS, WAYS | {"group_by": [{"column": "to", "level": 0}]}))
+    assert {row["to"] for row in rows} == {"home", "work"}
+
+
 def test_what_the_public_reads_of_it_holds_for_any_table(tmp_path):
     """Not one figure of the data: the sentences follow from the recipe."""
     said = [run(tmp_path, rows, asked(PRESENCE, FLOWS, WAYS, missing_person_key="drop"))[1]["public"]["treatment"] for rows in (COMMUTE, COMMUTE[:8])]
