@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 import uuid
@@ -25,13 +24,13 @@ from anonymize.recipe import Bucket
 from anonymize.tables.base import (
     NO_PARQUET,
     ORDER_BITS,
-    PLACES,
     SALT_BYTES,
     Frame,
     ranked,
     refuse_lookalikes,
     refuse_taken,
 )
+from anonymize.tables.duck_units import whole_units
 
 
 class DuckEngine:
@@ -157,8 +156,7 @@ class DuckEngine:
         self, frame: Frame, column: str, name: str, *, lower: int, upper: int, unit: Decimal
     ) -> Frame:
         refuse_taken(frame, name)
-        is_float = frame.collect_schema()[column].is_float()
-        value = _whole_units(column, is_float=is_float, lower=lower, upper=upper, unit=unit)
+        value = whole_units(column, frame.collect_schema()[column], lower=lower, upper=upper, unit=unit)
         return self._frame(_relation(frame).select(StarExpression(), value.alias(name)))
 
     def widened(self, frame: Frame, columns: Sequence[str]) -> Frame:
@@ -256,55 +254,6 @@ def _bucketed(local: Expression, bucket: Bucket) -> Expression:
         return FunctionExpression("isodow", local).cast("BIGINT")
     start = FunctionExpression("date_trunc", ConstantExpression(bucket), local)
     return start.cast("TIMESTAMP" if bucket == "hour" else "DATE")
-
-
-def _whole_units(column: str, *, is_float: bool, lower: int, upper: int, unit: Decimal) -> Expression:
-    """Integer arithmetic on billionths; the rough comparison first keeps every cast within its range."""
-    value = ColumnExpression(column)
-    rough = value.cast("DOUBLE")
-    below, beyond = _outward(lower * unit, upper * unit)
-    wide = max(-below, beyond) > _NARROW
-    kind = "HUGEINT" if wide else "BIGINT"
-    billionths = _exact_billionths(value, is_float=is_float) if wide else _call("round", rough * _constant(1e9))
-    units = _half_even(billionths.cast(kind), lower, int(unit * 10**PLACES), kind)
-    clamped = _call("least", _call("greatest", units, _number(lower, kind)), _number(upper, kind))
-    finite = _call("isfinite", rough) if is_float else rough.isnotnull()
-    return (
-        duckdb.CaseExpression(rough.isnull() | ~finite, _constant(None))
-        .when(rough <= _constant(below), _number(lower, kind))
-        .when(rough >= _constant(beyond), _number(upper, kind))
-        .otherwise(clamped)
-        .cast("BIGINT")
-    )
-
-
-_NARROW = 2e6  # a double this small names any nine decimal places: its error is below a quarter of a billionth
-
-
-def _exact_billionths(value: Expression, *, is_float: bool) -> Expression:
-    """In 128 bits, through text where it is a float; some thirty times slower than by doubles."""
-    exact = (value.cast("VARCHAR") if is_float else value).cast("DECIMAL(25,9)")
-    return exact * _number(10**PLACES, "HUGEINT")
-
-
-def _half_even(billionths: Expression, lower: int, step: int, kind: str) -> Expression:
-    """``billionths`` in steps, rounded half to even; counted from ``lower``, so that no remainder is negative."""
-    steps = _number(step, kind)
-    above = billionths - _number(lower * step, kind)
-    whole, rest = _call("//", above, steps), above % steps
-    odd = _call("abs", whole + _number(lower, kind)) % _number(2, kind)
-    up = (rest + rest > steps) | ((rest + rest == steps) & (odd == _number(1, kind)))
-    rounded = duckdb.CaseExpression(up, _number(1, kind)).otherwise(_number(0, kind))
-    return whole + _number(lower, kind) + rounded
-
-
-def _outward(lower: Decimal, upper: Decimal) -> tuple[float, float]:
-    """Floats strictly outside [lower, upper]: whatever lies beyond them is surely beyond the bounds."""
-    return math.nextafter(float(lower) - 1, -math.inf), math.nextafter(float(upper) + 1, math.inf)
-
-
-def _number(number: int, kind: str) -> Expression:
-    return ConstantExpression(number).cast(kind)
 
 
 def _constant(value: float | None) -> Expression:

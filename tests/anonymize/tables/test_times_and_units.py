@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 import narwhals as nw
 import pandas as pd
@@ -138,6 +138,27 @@ def test_nine_places_near_the_end_of_the_fast_way_are_exact(engine):
 def test_units_at_the_largest_bound_are_exact(engine):
     top = 10**15
     assert _units(engine, [top, top - 1, -top], pa.int64(), -top, top, "1") == [top, top - 1, -top]
+
+
+EDGES = [0, 1, 499, 500, 501, 1500, 2500, -500, 2 * 10**6 + 1, 10**7, 10**7 + 1, -(10**7), 10**12 + 3, 2 * 10**12, 10**15, -(10**15), 2**53 + 1, 2**62, -(2**62)]
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.int32(), pa.decimal128(18, 2), pa.decimal128(38, 9), pa.float64()], ids=str)
+@pytest.mark.parametrize(
+    ("lower", "upper", "unit"),
+    [(0, 10**7, "1"), (-(10**15), 10**15, "0.01"), (10**12, 2 * 10**12, "1"), (0, 5, "1000000000000"), (-3, 10**9, "0.001"), (-5000, 5000, "1000")],
+)
+def test_amounts_near_and_far_are_counted_exactly_in_every_type(engine, kind, lower, upper, unit):
+    most = {"int32": 2**31 - 1, "decimal128(18, 2)": 10**16 - 1}.get(str(kind), 2**62)
+    values = [value for value in EDGES if abs(value) <= most]
+    if pa.types.is_decimal(kind):
+        values = [Decimal(value) + Decimal("0.5") for value in values if abs(value) < most]
+    with localcontext(prec=60):
+        step = Decimal(unit)
+        exact = [min(max(Decimal(str(float(v)) if kind == pa.float64() else v), lower * step), upper * step) for v in values]
+        expected = [int((value / step).to_integral_value(ROUND_HALF_EVEN)) for value in exact]
+    given_as = [float(value) for value in values] if kind == pa.float64() else values
+    assert _units(engine, [*given_as, None], kind, lower, upper, unit) == [*expected, None]
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
