@@ -18,7 +18,7 @@ from opendata.demo.chance import Flags, Floats, Ints, pick_by_row, stream
 from opendata.demo.truth import Truth
 
 TIME_ZONE: Final = "Asia/Seoul"
-EVENTS_A_DAY, HEAVY = 12.0, 0.9
+EVENTS_A_DAY, HEAVY = 24.0, 0.8
 PAYMENTS_A_WEEK = 5.0
 SWITCHED_OFF_A_DAY = 0.12
 TAXI_SHARE = 0.25

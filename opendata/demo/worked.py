@@ -1,7 +1,7 @@
 """The worked examples on a simulated week, as recipes: living population, card spending, and the demand for night buses.
 
-Limits follow from public knowledge and the unit of privacy, never from a file. ``day`` protects what a person did in one
-day, so a week of hours can be published; the other two protect the person in the whole week.
+Limits follow from public knowledge and the unit of privacy, never from a file. All three protect what a person did in one
+day, since one population has one unit; the day runs from noon to noon, so that a night lies in one.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ Document = dict[str, Any]
 LIVING, CARDS, NIGHT_BUS = "living-population", "card-spending", "night-bus"
 TAXIS: Final = "taxi-trips"
 LAYER: Final = "places.geojson"
-MOST_HOURS_A_DAY, STAY_MINUTES = 12, 240
+MOST_HOURS_A_DAY, STAY_MINUTES = 24, 240
+NOON_ZONE: Final = "Etc/GMT+3"  # where a day begins when it is noon in Seoul
 DISTRICT_DIGITS: Final = 5
 
 
 def living_population(week: Totals, *, epsilon: str = "1", layer: bool = False) -> Document:
-    """Persons present by place and hour of the week; protects a person's day."""
+    """Persons present by place and hour of the week."""
     return {
         "recipe": 1,
         "title": "Living population: people present by place and hour",
         "person_key": "subscriber",
-        "privacy_unit": {"period": "day", "column": "event_at", "time_zone": TIME_ZONE},
+        "privacy_unit": _day("event_at"),
         "columns": {
             "subscriber": {"role": "person_key"},
             "event_at": {"role": "event_time", "title": "Time"},
@@ -52,15 +53,19 @@ def living_population(week: Totals, *, epsilon: str = "1", layer: bool = False) 
 
 
 def card_spending(week: Totals, *, epsilon: str = "1") -> Document:
-    """Payments, won and customers by place, kind of shop and hour of the day; protects the person."""
+    """Payments, won and customers by district, kind of shop and hour of the day.
+
+    By single places most cells would hold a handful of customers, whom private selection leaves out.
+    """
     return {
         "recipe": 1,
-        "title": "Card spending by place, kind of shop and hour of the day",
+        "title": "Card spending by district, kind of shop and hour of the day",
         "person_key": "customer",
+        "privacy_unit": _day("paid_at"),
         "columns": {
             "customer": {"role": "person_key"},
             "paid_at": {"role": "event_time", "title": "Time"},
-            "dong_code": _place("Place", layer=False),
+            "dong_code": {"role": "place", "title": "District", "hierarchy": {"prefix": [DISTRICT_DIGITS]}},
             "category": {"role": "plain", "title": "Kind of shop"},
             "amount": {"role": "plain", "title": "Amount (KRW)"},
         },
@@ -68,7 +73,7 @@ def card_spending(week: Totals, *, epsilon: str = "1") -> Document:
             {
                 "stage": "dp_table",
                 "group_by": [
-                    {"column": "dong_code", "values": list(week.codes)},
+                    {"column": "dong_code", "level": 1, "values": sorted({code[:DISTRICT_DIGITS] for code in week.codes})},
                     {"column": "category", "values": [kind.name for kind in CATEGORIES]},
                     {"column": "paid_at", "bucket": "hour_of_day", "time_zone": TIME_ZONE},
                 ],
@@ -79,7 +84,7 @@ def card_spending(week: Totals, *, epsilon: str = "1") -> Document:
                 ],
                 "epsilon": epsilon,
                 "delta": "1e-6",
-                "max_cells_per_person": 6,
+                "max_cells_per_person": 3,
                 "max_rows_per_cell": 1,
                 "cells": "private",
             }
@@ -88,7 +93,7 @@ def card_spending(week: Totals, *, epsilon: str = "1") -> Document:
 
 
 def night_bus(week: Totals, *, epsilon: str = "1") -> Document:
-    """Ways at night from district to district, from signalling joined with taxi trips; protects the person.
+    """Ways at night from district to district, from signalling joined with taxi trips.
 
     Districts are the first five digits of the codes: between single places there is nobody at night but by chance.
     """
@@ -100,6 +105,7 @@ def night_bus(week: Totals, *, epsilon: str = "1") -> Document:
         "recipe": 1,
         "title": "Demand for night buses: ways at night from district to district",
         "person_key": "subscriber",
+        "privacy_unit": _day("event_at"),
         "append": [{"table": TAXIS, "columns": seen}, {"table": TAXIS, "columns": left}],
         "columns": {
             "subscriber": {"role": "person_key"},
@@ -120,13 +126,17 @@ def night_bus(week: Totals, *, epsilon: str = "1") -> Document:
                 "measures": [{"name": "people", "kind": "persons"}, {"name": "ways", "kind": "rows"}],
                 "epsilon": epsilon,
                 "delta": "1e-6",
-                "max_cells_per_person": 8,
+                "max_cells_per_person": 4,
                 "max_rows_per_cell": 2,
                 "cells": "public",
                 "noise": "gaussian",
             },
         ],
     }
+
+
+def _day(column: str) -> Document:
+    return {"period": "day", "column": column, "time_zone": NOON_ZONE}
 
 
 def _place(title: str, layer: bool) -> Document:

@@ -19,9 +19,13 @@ def stream(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def upload(steward: Client, slug: str, path: Path, seconds: float = 900) -> dict[str, Any]:
-    """Create the dataset, upload the file, wait until a worker has checked it."""
-    steward.must("POST", "/datasets", json={"slug": slug, "title": slug, "organisation": "mobility", "source": "government", "population": "residents"})
+def upload(
+    steward: Client, slug: str, path: Path, seconds: float = 900, *, population: str = "residents", layers: dict[str, bytes] | None = None
+) -> dict[str, Any]:
+    """Create the dataset, put its layers, upload the file, wait until a worker has checked it."""
+    steward.must("POST", "/datasets", json={"slug": slug, "title": slug, "organisation": "mobility", "source": "government", "population": population})
+    for name, content in (layers or {}).items():
+        steward.must("PUT", f"/datasets/{slug}/hierarchies/{name}", content=content, headers={"Content-Type": "application/geo+json"})
     version = steward.must(
         "POST", f"/datasets/{slug}/versions?file_name={path.name}", content=stream(path),
         headers={"Content-Type": "application/octet-stream"}, timeout=seconds,
@@ -32,10 +36,16 @@ def upload(steward: Client, slug: str, path: Path, seconds: float = 900) -> dict
     return seen
 
 
+def set_roles(steward: Client, slug: str, version: dict[str, Any], roles: dict[str, str]) -> None:
+    """Of the columns that the version has."""
+    known = {name: {"role": roles[name]} for name in roles.keys() & {column["name"] for column in version["columns"]}}
+    steward.must("PATCH", f"/datasets/{slug}/versions/{version['id']}/columns", json={"columns": known})
+
+
 def release(made: Embedded, steward: Client, slug: str, version: dict[str, Any], recipe: dict[str, Any], seconds: float = 900) -> dict[str, Any]:
     """Set the roles that the recipe names, run it, have it approved, wait for the publication."""
-    roles = {name: {"role": column["role"]} for name, column in recipe["columns"].items() if name in {c["name"] for c in version["columns"]}}
-    steward.must("PATCH", f"/datasets/{slug}/versions/{version['id']}/columns", json={"columns": roles})
+    read = {name: "plain" for stage in recipe["stages"] for name in stage.get("product", [stage.get("column", "")])}
+    set_roles(steward, slug, version, read | {name: column["role"] for name, column in recipe["columns"].items()})
     run = steward.must("POST", f"/datasets/{slug}/runs", json={"recipe": recipe})
     ended = steward.until(f"/runs/{run['id']}", lambda r: r["state"] not in ("queued", "running"), seconds)
     if ended["state"] != "assessed":
@@ -45,4 +55,4 @@ def release(made: Embedded, steward: Client, slug: str, version: dict[str, Any],
     decision = {"verdict": "approve", "reason_code": "risk_acceptable", "reason": WHY, "artefact_sha256": review["artefact_sha256"]}
     officer.must("POST", f"/reviews/{review['id']}/decisions", json=decision)
     steward_view = Client(made.url, "dora")
-    return steward_view.until(f"/datasets/{slug}", lambda d: bool(d.get("latest_release")), seconds)
+    return steward_view.until(f"/datasets/{slug}", lambda d: (d.get("latest_release") or {}).get("artefact_sha256") == review["artefact_sha256"], seconds)

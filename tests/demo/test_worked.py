@@ -39,7 +39,6 @@ def test_the_living_population_is_near_the_truth_where_noise_is_small(
 ) -> None:
     """With little noise what is left is what signalling missed: a test of the way, not of the noise."""
     document = worked.living_population(lived.totals, epsilon="10")
-    document["stages"][1]["max_cells_per_person"] = 24
     result = run(document, folder, week.SIGNALLING, tmp_path)
     rows = compare.compared(pd.read_parquet(result.artefact), week.present(lived).to_pandas())
     assert sum(row.cells for row in rows) == 60 * 48
@@ -65,7 +64,7 @@ def test_night_buses_count_signalling_and_taxis_of_one_person_together(
     alone = run({**document, "append": []}, folder, week.SIGNALLING, tmp_path / "alone")
     both, one = result.report["internal"], alone.report["internal"]
     assert both["input"]["rows_of_taxi-trips"] == 2 * len(pd.read_parquet(folder / week.TAXIS))
-    assert both["persons"] <= PEOPLE, "nobody is two people"
+    assert both["persons"] < 1.1 * one["persons"], "nobody is two people"
     assert both["input"]["rows_used"] > one["input"]["rows_used"], "taxis show ways that signalling missed"
     assert result.rows == 12 * 12 * 24
 
