@@ -71,8 +71,13 @@ class Counted:
         """Rows in the cells that no limit holds for."""
         return int(self.cells["rows"].sum()) - self.bounded.rows_after
 
+    def forecast_under(self, stage: DpTable, period: PrivacyUnit | None) -> dict[str, Any]:
+        """The same for another stage with these very cells: of another ε, or noise."""
+        stage = within_cells(stage, self.dims)
+        return self.forecast(stage, totals.knowing(protecting(plan(stage), stage, period), self.tree))
+
     def forecast(self, stage: DpTable, planned: Plan) -> dict[str, Any]:
-        """How wrong a table of these cells will be, under another plan too: for the internal half."""
+        """How wrong a table of these cells will be: for the internal half."""
         values = {key: self.cells[column].to_numpy(dtype=np.int64) for key, column in _sources(stage, planned).items()}
         empty = 0 if stage.cells == "private" else len(next(iter(self.exact.groups.values()))) - len(self.cells)
         return forecast.expected(forecast.Exact(self.cells["persons"].to_numpy(dtype=np.int64), values, empty), stage, planned)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -103,28 +102,12 @@ def _changed(recipe: Recipe, i: int, change: Change, group: Mapping[str, Any] | 
     document, stage = json.loads(recipe.to_json()), _stage(recipe)
     asked = document["stages"][-1]
     asked["group_by"] = [*asked["group_by"][:i], *([] if group is None else [dict(group)]), *asked["group_by"][i + 1 :]]
+    if stage.totals:  # those over this dimension are of the finer grid
+        asked["totals"] = [total for total in asked["totals"] if stage.group_by[i].output_name not in total]
     try:
-        return Candidate(stage.epsilon, change, _fewer_cells(recipes.parse(document)))
+        return Candidate(stage.epsilon, change, recipes.parse(document))
     except RecipeError as error:
         return Candidate(stage.epsilon, change, None, error.message)
-
-
-def _fewer_cells(recipe: Recipe) -> Recipe:
-    """Nobody is in more cells than there are: less noise for the same promise."""
-    sizes = [_declared(group) for group in _stage(recipe).group_by]
-    most = math.prod(size or 0 for size in sizes)
-    if not 0 < most < _stage(recipe).max_cells_per_person:
-        return recipe
-    document = json.loads(recipe.to_json())
-    document["stages"][-1]["max_cells_per_person"] = most
-    return recipes.parse(document)
-
-
-def _declared(group: GroupBy) -> int | None:
-    """How many values a dimension has, where that can be told without a calendar."""
-    if group.values is not None:
-        return len(group.values)
-    return {"hour_of_day": 24, "day_of_week": 7}.get(str(group.bucket))
 
 
 # --- time ----------------------------------------------------------------------------------------------------------

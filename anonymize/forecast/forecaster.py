@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from anonymize.aggregates.dimensions import Dimension, dimensions, with_domains
-from anonymize.aggregates.plan import plan
-from anonymize.aggregates.stage import Counted, bounding, count_cells, protecting
+from anonymize.aggregates.stage import Counted, bounding, count_cells
 from anonymize.columns.hierarchies import Ladder, build
 from anonymize.errors import AnonymizeError, RecipeError
 from anonymize.forecast.candidates import FACTORS, Candidate, of_epsilon, of_grid
@@ -93,17 +92,18 @@ class _Forecast:
         if not isinstance(stage, DpTable):
             return _described(candidate, candidate.reason)
         try:
-            planned = protecting(plan(stage), stage, self.recipe.privacy_unit)
+            errors = counted.forecast_under(stage, self.recipe.privacy_unit)
         except AnonymizeError as error:
             return _described(candidate, error.message)
-        return {**_described(candidate, None), "bounding": bounding(stage, counted), **counted.forecast(stage, planned)}
+        return {**_described(candidate, None), "bounding": bounding(stage, counted), **errors}
 
     def _counted(self, recipe: Recipe) -> Counted:
         stage = recipe.final
         assert isinstance(stage, DpTable)  # noqa: S101 - of a candidate
         return count_cells(
-            self.tables, self.prepared.frame, stage=with_domains(stage, recipe.columns, self.folder), unit=self.prepared.unit, ladders=self.ladders, progress=silent,
-            column_types=self.types, period=recipe.privacy_unit, nobodys=recipe.missing_person_key == "nobody",
+            self.tables, self.prepared.frame, stage=with_domains(stage, recipe.columns, self.folder), unit=self.prepared.unit,
+            ladders=self.ladders, progress=silent, column_types=self.types, period=recipe.privacy_unit,
+            nobodys=recipe.missing_person_key == "nobody",
         )  # fmt: skip
 
     def _ladders(self, dims: Sequence[Dimension]) -> dict[str, Ladder]:
@@ -140,5 +140,9 @@ def _notes(recipe: Recipe) -> list[str]:
     ]
     if isinstance(stage, DpTable) and any(measure.kind in ("mean", "variance") for measure in stage.measures):
         notes.append("Means and variances are as exact as there are many values in a cell: their intervals are those of an average draw.")
+    if isinstance(stage, DpTable) and stage.totals:
+        notes.append("Totals are not in it, and neither is what agreeing with them adds to the exactness of the cells.")
+    if isinstance(stage, DpTable) and any(measure.round_to is not None for measure in stage.measures):
+        notes.append("Rounding is not in it.")
     return notes
 

@@ -33,7 +33,7 @@ KEPT_DAYS: Final = 30
 MARKS: Final = "catalog.display.marks"
 CODE: Final = {
     MARKS: (MARKS, "catalog.display.look", "catalog.display.series", "catalog.display.tracks"),
-    "anonymize.pictures": ("anonymize.pictures.frontier", "anonymize.pictures.labels"),
+    "anonymize.pictures": ("anonymize.pictures.frontier", "anonymize.pictures.forecast", "anonymize.pictures.labels"),
 }
 """Modules whose sources decide how a picture looks; a module that is not named here stands for itself."""
 

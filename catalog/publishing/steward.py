@@ -21,7 +21,7 @@ from catalog.releases.assessed import standing_out
 from catalog.releases.assessed.seen import seen_of
 from catalog.releases.compared import pictured
 from catalog.releases.selectors import runs_of, standing_out_in
-from catalog.releases.templates import offers
+from catalog.releases.templates import Offer, offers
 
 FEW = 10
 
@@ -57,8 +57,14 @@ def _inside(dataset: Dataset) -> dict[str, Any]:
         "offers": made, "runs": runs_of(dataset).defer("report", "sample")[:FEW],
         "reviews": dataset.reviews.order_by("-id")[:FEW], "publications": dataset.publications.order_by("-number")[:FEW],
         "budget": balance(dataset.population) if dataset.population else None,
-        "comparable": any(offer.fits and offer.slug == "k-anonymous" for offer in made), **_measured(ready),
+        "comparable": _comparable(made), **_measured(ready),
     }  # fmt: skip
+
+
+def _comparable(made: list[Offer]) -> str:
+    """The offer whose settings are compared first; empty where none of them has any."""
+    fitting = {offer.slug for offer in made if offer.fits}
+    return next((slug for slug in ("k-anonymous", "dp-table") if slug in fitting), "")
 
 
 def _measured(version: Version | None) -> dict[str, Any]:

@@ -147,6 +147,7 @@ WORDS: Final[dict[str, Any]] = {
     "bounding": gettext_lazy("limiting each person's share"),
     "aggregating": gettext_lazy("adding up"),
     "noise": gettext_lazy("drawing noise"),
+    "the recipe's own grid": gettext_lazy("the recipe's own grid"),
     "writing": gettext_lazy("writing"),
     "writing the report": gettext_lazy("writing the report"),
     "looking for personal values": gettext_lazy("looking for personal values"),

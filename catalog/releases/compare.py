@@ -3,9 +3,12 @@ and nothing is charged, for no noise is drawn."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from anonymize import recipe as recipes
+from anonymize.forecast import forecast
 from anonymize.frontier import frontier
 from catalog.releases.jobs import Progress, engine_in, execute, finish, hierarchies_of, sweep_jobs, table_of
 from catalog.releases.kinds import COMPARISONS
@@ -21,10 +24,13 @@ def execute_comparison(comparison_id: int) -> None:
 def _work(comparison: Comparison, folder: Path) -> None:
     recipe, typed, asked = recipes.parse(comparison.recipe), table_of(comparison, folder), comparison.settings
     with engine_in(folder) as engine:
-        result = frontier(
-            recipe, typed, ks=asked["ks"], ls=asked["ls"], methods=asked["methods"], folder=hierarchies_of(comparison, folder),
-            scratch=folder, engine=engine, progress=Progress(comparison),
-        )  # fmt: skip
+        given: dict[str, Any] = {
+            "folder": hierarchies_of(comparison, folder), "scratch": folder, "engine": engine, "progress": Progress(comparison),
+        }  # fmt: skip
+        if comparison.is_forecast:
+            result = forecast(recipe, typed, factors=[Decimal(factor) for factor in asked["factors"]], **given)
+        else:
+            result = frontier(recipe, typed, ks=asked["ks"], ls=asked["ls"], methods=asked["methods"], **given)
     finish(COMPARISONS, comparison, to=DONE, detail={"points": len(result["points"])}, changes={"result": result})
 
 

@@ -13,6 +13,7 @@ from anonymize import recipe as recipes
 from anonymize.frontier.candidates import candidates
 from catalog.display import pictures
 from catalog.display.pictures import Asked, Picture
+from catalog.releases import foreseen
 from catalog.releases.models import Comparison
 
 WIDTHS: Final = {"wide": 760, "narrow": 342}
@@ -73,7 +74,9 @@ def asked_of(comparison: Comparison) -> Asked | None:
 
 
 def pictured(comparison: Comparison | None, *, draw: bool = False) -> dict[str, Any]:
-    """What the template ``releases/_compared.html`` takes."""
+    """What the template ``releases/_compared.html`` takes; ``releases/_foreseen.html`` where it is a forecast."""
+    if comparison is not None and comparison.is_forecast:
+        return {"comparison": comparison, **foreseen.pictured(comparison.result, draw=draw)}
     if comparison is None or comparison.result is None:
         return {"comparison": comparison, "points": [], "picture": None, "missing": False}
     asked = asked_of(comparison)
@@ -95,6 +98,9 @@ def recipe_of(comparison: Comparison, index: int) -> dict[str, Any] | None:
     if not 0 <= index < len(points) or not points[index]["met"]:
         return None
     point = points[index]
+    if comparison.is_forecast:
+        whole: dict[str, Any] = point["recipe"]
+        return whole
     made = candidates(recipes.parse(comparison.recipe), [point["k"]], [] if point["l"] is None else [point["l"]], [point["method"]])
     found: dict[str, Any] | None = json.loads(made[0].recipe.to_json()) if made[0].recipe is not None else None
     return found

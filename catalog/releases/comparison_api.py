@@ -53,16 +53,18 @@ class ComparisonsView(MixedView):
     )  # fmt: skip
     @idempotent()
     def post(self, request: Request, slug: str) -> Response:
-        """Queue a comparison: risk and usefulness of every combination of k, l and method. Nothing is published or charged."""
+        """Queue a comparison: risk and usefulness of every combination of k, l and method; of a table with noise, its expected
+        errors under other ε and with coarser grids. Nothing is published or charged."""
         dataset = dataset_at(slug)
         check_can_run(signed_in(request), dataset)
         read = serializers.ComparisonRequestSerializer(data=request.data)
         read.is_valid(raise_exception=True)
         asked = dict(read.validated_data)
-        comparison = comparisons.request_comparison(
-            by=signed_in(request), dataset=dataset, document=asked["recipe"], ks=asked["ks"], ls=asked["ls"], methods=asked["methods"],
-            version=version_asked_for(dataset, asked),
-        )  # fmt: skip
+        given = {"by": signed_in(request), "dataset": dataset, "document": asked["recipe"], "version": version_asked_for(dataset, asked)}
+        if comparisons.is_table(asked["recipe"], asked):
+            comparison = comparisons.request_forecast(**given, factors=asked.get("factors", comparisons.FACTORS))
+        else:
+            comparison = comparisons.request_comparison(**given, ks=asked["ks"], ls=asked["ls"], methods=asked["methods"])
         where = f"/api/v1/comparisons/{comparison.pk}"
         return Response(serializers.shown(comparison), status=202, headers={"Location": where})
 

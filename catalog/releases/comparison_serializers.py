@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -10,17 +11,17 @@ from anonymize.frontier.candidates import METHODS
 from catalog.api.documented import LARGEST_ID, FailureView
 from catalog.api.fields import Document, Whole
 from catalog.api.serializers import StrictSerializer
-from catalog.releases.comparisons import LARGEST, MOST_POINTS, USUAL_METHODS
+from catalog.releases.comparisons import LARGEST, LARGEST_FACTOR, MOST_FACTORS, MOST_POINTS, USUAL_METHODS
 from catalog.releases.models import Comparison
 from catalog.releases.serializers import RunVersionSerializer
 from catalog.releases.states import COMPARISON
 
 
 class SettingsSerializer(StrictSerializer):
-    """At most 24 combinations of k, l and method together."""
+    """For rows: at most 24 combinations of k, l and method together. For a table with noise: factors."""
 
     ks = serializers.ListField(
-        child=Whole(min_value=2, max_value=LARGEST), min_length=1, max_length=MOST_POINTS, help_text="People in every class, at least."
+        child=Whole(min_value=2, max_value=LARGEST), max_length=MOST_POINTS, default=[], help_text="People in every class, at least; for rows, one or more."
     )
     ls = serializers.ListField(
         child=Whole(min_value=1, max_value=LARGEST), max_length=MOST_POINTS, default=[],
@@ -32,8 +33,14 @@ class SettingsSerializer(StrictSerializer):
     )  # fmt: skip
 
 
+    factors = serializers.ListField(
+        child=serializers.DecimalField(max_digits=8, decimal_places=4, min_value=Decimal("0.0001"), max_value=Decimal(LARGEST_FACTOR)), max_length=MOST_FACTORS,
+        required=False, help_text="Other ε to forecast a table with noise for, as multiples of the recipe's. Left out: a quarter to four times.",
+    )  # fmt: skip
+
+
 class ComparisonRequestSerializer(SettingsSerializer):
-    recipe = Document(help_text="A recipe for microdata; everything but k, l-diversity and method is taken from it.")
+    recipe = Document(help_text="A recipe for microdata, of which everything but k, l-diversity and method is taken; or for a table with noise.")
     version = Whole(min_value=1, max_value=LARGEST_ID, required=False, help_text="id of the version to measure; the newest ready one when left out")
 
 

@@ -34,13 +34,20 @@ def ask(request: HttpRequest, slug: str) -> HttpResponseBase:
     check_can_run(actor(request), dataset)
     text, form = request.POST.get("recipe", ""), SettingsForm(request.POST)
     try:
-        made = comparisons.request_comparison(
-            by=actor(request), dataset=dataset, document=text, ks=_numbers(request.POST.get("ks", "")),
-            ls=_numbers(request.POST.get("ls", "")), methods=request.POST.getlist("methods"),
-        )  # fmt: skip
+        made = _asked(request, dataset, text)
     except PlatformError as error:
         return editor(request, dataset, text, error, settings=form)
     return redirect("comparison", comparison_id=made.pk)
+
+
+def _asked(request: HttpRequest, dataset: Dataset, text: str) -> Comparison:
+    """k, l and methods are nothing to a table with noise."""
+    if comparisons.is_table(text):
+        return comparisons.request_forecast(by=actor(request), dataset=dataset, document=text)
+    return comparisons.request_comparison(
+        by=actor(request), dataset=dataset, document=text, ks=_numbers(request.POST.get("ks", "")),
+        ls=_numbers(request.POST.get("ls", "")), methods=request.POST.getlist("methods"),
+    )  # fmt: skip
 
 
 def _comparison(request: HttpRequest, comparison_id: int) -> Comparison:
@@ -56,7 +63,7 @@ def comparison(request: HttpRequest, comparison_id: int) -> HttpResponseBase:
     found, me = _comparison(request, comparison_id), actor(request)
     context = {
         "open": found.state in COMPARISON.open_states, "may_cancel": can_cancel(me, found), "may_run": can_run(me, found.dataset),
-        "methods": [method_name(method) for method in found.settings["methods"]], "room": "steward",
+        "methods": [method_name(method) for method in found.settings.get("methods", [])], "room": "steward",
         **pictured(found, draw="draw" in request.GET),
     }  # fmt: skip
     return render(request, "releases/comparison.html", context)
@@ -73,7 +80,8 @@ def progress(request: HttpRequest, comparison_id: int) -> HttpResponseBase:
 def drawn(request: HttpRequest, comparison_id: int) -> HttpResponseBase:
     """The picture with its numbers, drawn now: asked for by a page that went out without it."""
     found = _comparison(request, comparison_id)
-    return render(request, "releases/_compared.html", {"may_run": can_run(actor(request), found.dataset), **pictured(found, draw=True)})
+    template = "releases/_foreseen.html" if found.is_forecast else "releases/_compared.html"
+    return render(request, template, {"may_run": can_run(actor(request), found.dataset), **pictured(found, draw=True)})
 
 
 @private

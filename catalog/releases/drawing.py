@@ -12,7 +12,7 @@ from django.utils.translation import override
 
 from catalog.display import pictures
 from catalog.display.pictures import Asked
-from catalog.releases import assessed, compared
+from catalog.releases import assessed, compared, foreseen
 from catalog.releases.assessed.seen import asked_of
 from catalog.releases.assessed.shown import at
 from catalog.releases.models import Comparison, Run
@@ -32,6 +32,8 @@ def draw_comparison(comparison_id: int) -> None:
 
 
 def _of_comparison(comparison: Comparison) -> list[Asked]:
+    if comparison.is_forecast:
+        return foreseen.asked_of(comparison.result)
     out = assessed.standing_out(at(comparison.result, "before.standing_out"))
     return [asked for asked in (compared.asked_of(comparison), *(one.asked for one in out)) if asked is not None]
 

@@ -78,13 +78,14 @@ class Run(Job):
 
 
 class Comparison(Job):
-    """What settings of a microdata recipe would cost and keep, measured on a version and not published.
+    """What settings of a recipe would cost and keep, measured on a version and not published: of microdata risk and
+    usefulness, of a table with noise its expected errors.
 
     ``result`` holds exact figures about the input, for those who may see the internal half of a report.
     """
 
     state = models.CharField(max_length=20, choices=COMPARISON.choices, default=QUEUED)
-    settings = models.JSONField(help_text="what is compared: ks, ls and methods")
+    settings = models.JSONField(help_text="what is compared: ks, ls and methods, or factors of epsilon")
     result = models.JSONField(null=True, blank=True)
 
     class Meta:
@@ -102,3 +103,8 @@ class Comparison(Job):
 
     def __str__(self) -> str:
         return f"comparison {self.pk}"
+
+    @property
+    def is_forecast(self) -> bool:
+        """Whether it is about the errors of a table with noise."""
+        return "factors" in self.settings

@@ -101,9 +101,18 @@ def editor(
     context = {
         "dataset": dataset, "form": RecipeForm(initial={"recipe": text}), "problem": shown(error) if error else None,
         "budget": balance(dataset.population) if dataset.population else None, "ready": ready, "room": "steward",
-        "settings": settings or SettingsForm(), "compared": comparisons_of(dataset).filter(version=ready)[:FEW] if ready else [],
+        "settings": settings or SettingsForm(), "table": _makes_table(text), "compared": comparisons_of(dataset).filter(version=ready)[:FEW] if ready else [],
     }  # fmt: skip
     return render(request, "releases/recipe.html", context, status=status_of(error) if error else 200)
+
+
+def _makes_table(text: str) -> bool:
+    """Whether what is being written seems to be a recipe for a table with noise, whole or not."""
+    try:
+        stages = json.loads(text)["stages"]
+        return bool(stages[-1]["stage"] == "dp_table")
+    except (ValueError, LookupError, TypeError):
+        return False
 
 
 def _run(request: HttpRequest, run_id: int) -> Run:

@@ -33,6 +33,20 @@ def test_one_is_asked_for_read_and_cancelled(steward, version):
     assert steward.call("delete", answer["Location"]).json()["code"] == "wrong_state"
 
 
+def test_of_a_table_with_noise_the_errors_are_asked_for(steward, version):
+    asked = {"recipe": factories.DP_TABLE}
+    type(version.dataset).objects.update(population=factories.population(version.dataset.organisation, "city"))
+    made = steward.post("datasets/survey/comparisons", {**asked, "factors": ["0.5", 2]}).json()
+    assert made["settings"] == {"factors": ["0.5", "2"]}
+    steward.call("delete", f"/api/v1/comparisons/{made['id']}")
+    made = steward.post("datasets/survey/comparisons", asked).json()
+    assert made["settings"] == {"factors": ["0.25", "0.5", "1", "2", "4"]}
+    for wrong in (["0"], ["NaN"], ["1e9"], [None]):
+        assert steward.post("datasets/survey/comparisons", {**asked, "factors": wrong}).status_code == 422
+    for out_of_place in ({**asked, "ks": [3]}, {**ASKED, "factors": ["2"]}, {"recipe": factories.K_ANONYMOUS}):
+        assert steward.post("datasets/survey/comparisons", out_of_place).status_code == 422
+
+
 def test_the_same_request_sent_twice_asks_once(steward):
     answers = [steward.post("datasets/survey/comparisons", ASKED, **{"Idempotency-Key": "once"}) for _ in range(2)]
     assert answers[0].json() == answers[1].json()

@@ -14,6 +14,7 @@ from tests.pages.html import Page
 
 RECIPE = json.dumps(factories.K_ANONYMOUS)
 ASKED = {"recipe": RECIPE, "ks": "3, 5 10", "ls": "", "methods": ["full_domain", "local_recoding"]}
+SCANNED = {"recipe": 1, "title": "Districts", "columns": {"district": {"role": "plain"}}, "stages": [{"stage": "scan"}]}
 FORM = "/steward/datasets/night-buses/comparisons"
 
 
@@ -78,7 +79,7 @@ def test_a_comparison_can_be_cancelled(steward, version):
     ("changes", "status", "said"),
     [
         ({"ks": "three"}, 422, "whole numbers"), ({"ks": ""}, 422, "combinations"), ({"ks": "1"}, 422, "between 2"), ({"methods": []}, 422, "methods"),
-        ({"ks": "²"}, 422, "whole numbers"), ({"recipe": "{"}, 422, "recipe"), ({"recipe": json.dumps(factories.DP_TABLE)}, 422, "k_anonymity"),
+        ({"ks": "²"}, 422, "whole numbers"), ({"recipe": "{"}, 422, "recipe"), ({"recipe": json.dumps(SCANNED)}, 422, "k_anonymity"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_said_beside_what_was_written(steward, version, changes, status, said):

@@ -25,6 +25,9 @@ DIVERSE = {
 }  # fmt: skip
 
 
+SCANNED = {"recipe": 1, "title": "Towns", "columns": {"town": {"role": "plain"}}, "stages": [{"stage": "scan"}]}
+
+
 @pytest.fixture
 def steward():
     return makers.steward()
@@ -136,7 +139,7 @@ def test_no_more_than_so_many_a_day(steward, dataset, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"document": makers.DP_RECIPE}, "not_microdata"),
+        ({"document": SCANNED}, "not_microdata"), ({"document": makers.DP_RECIPE}, "not_microdata"),
         ({"ks": []}, "too_many"), ({"ks": [1]}, "values"), ({"ks": [5, 5]}, "values"), ({"ks": [10**9]}, "values"), ({"ks": list(range(2, 15))}, "too_many"),
         ({"ls": [0]}, "values"), ({"ls": [2]}, "no_sensitive"), ({"methods": []}, "values"), ({"methods": ["magic"]}, "values"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from catalog.releases.assessed import attacks, people, secrets, usefulness
+from catalog.releases.assessed import attacks, exactness, people, secrets, usefulness
 from catalog.releases.assessed.shown import Part, Shown, at
 
 __all__ = ["Part", "Shown", "assessment_of", "parts_of", "standing_out", "why_not_assessed"]
@@ -27,10 +27,10 @@ def why_not_assessed(report: Any) -> str:
 
 
 def parts_of(report: Any) -> list[Part]:
-    """All that was measured, in the order in which somebody decides: risk, attacks, usefulness."""
+    """All that was measured, in the order in which somebody decides: risk, attacks, usefulness; of a table with noise its errors."""
     found = assessment_of(report)
     if found is None:
-        return []
+        return [Part(_("How exact its numbers are"), (exact,))] if (exact := exactness.errors(at(report, "internal.forecast"))) else []
     risk = found["risk"]
     made = (
         Part(_("How easily people are singled out"), _there(people.sizes(risk), people.chances(risk), *standing_out(risk.get("standing_out")))),

@@ -18,6 +18,8 @@ from anonymize.forecast import forecast, to_markdown
 from anonymize.forecast.candidates import begin, of_epsilon, of_grid
 from tests.anonymize.forecast.worlds import AREAS, declared, document, visits
 
+PEOPLE = {"name": "people", "kind": "persons"}
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
@@ -106,11 +108,10 @@ def test_a_coarser_time_is_made_of_whole_buckets_of_the_declared_range():
     assert found["at by month"].change.as_dict() == {"kind": "time", "column": "at", "before": "day", "after": "month"}
 
 
-def test_listed_hours_become_their_days_and_nobody_is_in_more_cells_than_there_are():
+def test_listed_hours_become_their_days():
     hours = {"column": "at", "bucket": "hour", "values": [f"2024-02-0{day}T0{hour}:00:00" for day in (1, 2) for hour in range(9)]}
-    (days,) = coarser(declared(group_by=[hours], max_cells_per_person=9)).values()
+    (days,) = coarser(declared(group_by=[hours])).values()
     assert days.recipe.final.group_by[0].values == ("2024-02-01", "2024-02-02")
-    assert days.recipe.final.max_cells_per_person == 2
 
 
 @pytest.mark.parametrize(
@@ -147,6 +148,22 @@ def test_a_declared_value_without_a_known_place_is_the_reason_and_is_not_named()
 def test_an_epsilon_beyond_the_limits_is_left_out():
     asked = recipe.parse(document(epsilon="10"))
     assert [candidate.epsilon for candidate in of_epsilon(asked, [Decimal("1e-30"), Decimal("0.5"), Decimal(10**6)])] == [5, 10]
+
+
+def test_a_quantile_is_said_not_to_be_forecast_and_rounding_not_to_be_in_it(source):
+    measures = [{"name": "typical", "kind": "median", "column": "amount", "lower": 0, "upper": 50}, {"name": "people", "kind": "persons", "round_to": 5}]
+    found = forecast(recipe.parse(document(measures=measures, group_by=[{"column": "area", "level": 1}])), source, factors=())
+    assert [measure["forecast"] for measure in found["points"][0]["measures"]] == [False, True]
+    assert found["notes"][-1] == "Rounding is not in it."
+    assert "depends on the values" in to_markdown(found)
+
+
+def test_totals_over_a_dimension_go_with_it(source):
+    totals = [{"at_day": "all", "area": "all"}, {"area": "all"}]
+    found = named(forecast(recipe.parse(declared(totals=totals, noise="gaussian", measures=[PEOPLE])), source, factors=())["points"])
+    assert all(point["met"] for point in found.values())
+    assert found["without area"]["recipe"]["stages"][0].get("totals", []) == []
+    assert found["at by month"]["recipe"]["stages"][0]["totals"] == [{"area": "all"}]
 
 
 def test_only_tables_with_noise_have_a_forecast(source):
