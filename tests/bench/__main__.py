@@ -1,6 +1,6 @@
 """``make bench``: the measurements, printed beside the bare cost of the same machine in the same run.
 
-``python -m tests.bench [aggregates] [bad_input] [city] [engine] [microdata] [retail] [records] [upload] [auditor] [coverage]``; all when none is named. Needs ../shared for real data.
+``python -m tests.bench [aggregates] [bad_input] [city] [engine] [microdata] [retail] [records] [upload] [auditor] [coverage] [totals]``; all when none is named. Needs ../shared for real data.
 """
 
 from __future__ import annotations
@@ -8,9 +8,21 @@ from __future__ import annotations
 import logging
 import sys
 
-from tests.bench import aggregates, auditor, bad_input, city, coverage, engine, microdata, records, retail, upload
+from tests.bench import (
+    aggregates,
+    auditor,
+    bad_input,
+    city,
+    coverage,
+    engine,
+    microdata,
+    records,
+    retail,
+    totals,
+    upload,
+)
 
-ALL = {"engine": engine.main, "aggregates": aggregates.main, "bad_input": bad_input.main, "microdata": microdata.main, "retail": retail.main, "city": city.main, "records": records.main, "upload": upload.main, "auditor": auditor.main, "coverage": coverage.main}
+ALL = {"engine": engine.main, "aggregates": aggregates.main, "bad_input": bad_input.main, "microdata": microdata.main, "retail": retail.main, "city": city.main, "records": records.main, "upload": upload.main, "auditor": auditor.main, "coverage": coverage.main, "totals": totals.main}
 
 if __name__ == "__main__":
     logging.disable(logging.INFO)

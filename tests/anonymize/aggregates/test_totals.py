@@ -9,9 +9,11 @@ from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from anonymize import pipeline
 from anonymize.aggregates import noise, totals
 from anonymize.aggregates import plan as planning
 from anonymize.aggregates.accounting import epsilon_of_rho
@@ -327,3 +329,30 @@ def test_a_total_whose_sensitivity_is_that_of_one_cell_is_found(monkeypatch):
     right = planning.MeasurePlan.of_total
     monkeypatch.setattr(planning.MeasurePlan, "of_total", lambda self, parts=None: right(replace(self, cells=1, most=None), parts))
     assert _accused()
+
+
+# --- from a recipe to a file -------------------------------------------------------------------------------------
+
+
+def test_a_recipe_with_a_hierarchy_file_is_run_to_a_file_with_totals(tmp_path):
+    (tmp_path / "areas.csv").write_text("11010;A;N\n11020;A;N\n12010;B;N\n13010;C;S\n", encoding="utf-8")
+    rows = {"who": [f"p{i}" for i in range(600)], "dong": [[11010, 11020, 12010][i % 3] for i in range(600)], "day": [dt.date(2026, 3, 2 + i % 2) for i in range(600)]}
+    pq.write_table(pa.table(rows), tmp_path / "events.parquet")
+    recipe = loads("""{"recipe": 1, "title": "t", "person_key": "who",
+      "columns": {"who": {"role": "person_key"}, "dong": {"role": "place", "hierarchy": {"file": "areas.csv"}}, "day": {"role": "event_time"}},
+      "stages": [{"stage": "dp_table", "epsilon": "8", "max_cells_per_person": 1, "cells": "public",
+        "group_by": [{"column": "dong", "values_from": "hierarchy"}, {"column": "day", "bucket": "day", "start": "2026-03-02", "end": "2026-03-09"}],
+        "totals": [{"dong": "all", "day_day": "week"}, {"dong": 2}, {"dong": 1}],
+        "measures": [{"name": "people", "kind": "persons", "unreliable_above": "0.5"}]}]}""")
+    made = pipeline.run(recipe, tmp_path / "events.parquet", tmp_path / "out", folder=tmp_path)
+    found = pq.read_table(made.artefact).to_pylist()
+    assert [column["name"] for column in made.report["artefact"]["columns"]] == list(found[0])
+    assert {(r["dong_level"], r["dong"]) for r in found} == {
+        *(("0", code) for code in ("11010", "11020", "12010", "13010")), ("1", "A"), ("1", "B"), ("1", "C"), ("2", "N"), ("2", "S"), ("all", None),
+    }  # fmt: skip
+    assert len(found) == 28 + 21 + 14 + 1
+    whole = found[-1]
+    assert (whole["day_day"], whole["day_day_level"]) == (dt.date(2026, 3, 2), "week")
+    assert sum(r["people"] for r in found[:28]) == whole["people"]
+    assert abs(whole["people"] - 600) < 60  # noise of scale ½: never in ten thousand years
+    assert [r["people_unreliable"] for r in found if r["dong"] == "N"][:2] == [False, False]
