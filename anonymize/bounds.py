@@ -11,6 +11,7 @@ from typing import Any
 
 from anonymize.aggregates.accounting import Loss
 from anonymize.aggregates.bounds import Proposal, look, propose
+from anonymize.aggregates.dimensions import with_domains
 from anonymize.columns.hierarchies import Ladder, build
 from anonymize.errors import RecipeError
 from anonymize.progress import Progress, between, silent
@@ -48,6 +49,7 @@ def propose_bounds(
     stage = recipe.final
     if not isinstance(stage, DpTable):
         raise RecipeError("only a table with noise (dp_table) has bounds to propose")
+    stage = with_domains(stage, recipe.columns, folder)
     asked = look(stage, epsilon, share)
     own = Path(tempfile.mkdtemp(prefix="anonymize-")) if scratch is None else scratch
     tables = engine or DuckEngine(temp_directory=own)

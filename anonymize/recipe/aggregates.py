@@ -137,7 +137,7 @@ class Measure(Value):
     @property
     def rank(self) -> Decimal | None:
         """Of a quantile: which one, between 0 and 1."""
-        return Decimal("0.5") if self.kind == "median" else self.quantile
+        return {"median": Decimal("0.5"), "quantile": self.quantile}.get(self.kind)
 
     @property
     def output_names(self) -> tuple[str, ...]:

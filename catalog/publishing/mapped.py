@@ -64,6 +64,8 @@ def shown_of(path: Path, columns: Sequence[dict[str, Any]]) -> Shown | None:
     measure = _measure(columns, bool(others))
     if place is None or measure is None:
         return None
+    if others and any(c.get("role") == "rank" for c in columns):
+        return None  # what was not among the largest would be missing from every sum
     ends = [c["name"] for role in ("lower", "upper") for c in columns if c.get("role") == role and c.get("measure") == measure["name"]]
     whole = pq.read_table(path)
     table = finest(whole, columns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from anonymize.aggregates.bins import labels
 from catalog.publishing.query.noise import interval
 from catalog.publishing.query.schema import NOT_ADDED
 
@@ -76,6 +78,8 @@ def _of_table(path: Path, columns: Sequence[dict[str, Any]]) -> Series | None:
     if not dimensions or not measures:
         return None
     summed = len(dimensions) > 1
+    if summed and any(c.get("role") == "rank" for c in columns):
+        return None  # what was not among the largest would be missing from every sum
     if summed:
         measures = [c for c in measures if c.get("kind") not in NOT_ADDED]  # these do not add up over cells
     if not measures:
@@ -201,6 +205,9 @@ def _shaped(points: list[Point], dimension: dict[str, Any], measure: str, *, sum
         return Series("cycle", title, measure, tuple(ordered), cycle=bucket, summed=summed, persons=persons)
     if all(re.match(r"\d{4}(-\d{2}|$)", point.label) for point in points):
         return Series("time", title, measure, tuple(sorted(points, key=lambda p: p.label)), cycle=bucket, summed=summed, persons=persons)
+    if dimension.get("bins") and len(points) <= MOST_CATEGORIES:
+        place = {label: i for i, label in enumerate(labels([Decimal(edge) for edge in dimension["bins"]]))}
+        return Series("category", title, measure, tuple(sorted(points, key=lambda p: place[p.label])), summed=summed, persons=persons)
     largest = sorted(points, key=lambda p: -p.value)
     left_out = max(0, len(points) - MOST_CATEGORIES)
     return Series("category", title, measure, tuple(largest[:MOST_CATEGORIES]), summed=summed, persons=persons, left_out=left_out)

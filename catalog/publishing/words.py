@@ -56,6 +56,7 @@ WORDS: Final[dict[str, Any]] = {
     "upper": gettext_lazy("upper end of the interval"),
     "level": gettext_lazy("how coarse the row is"),
     "unreliable": gettext_lazy("marks a wide interval"),
+    "rank": gettext_lazy("place among the largest"),
     # buckets of time
     "hour_of_day": gettext_lazy("hour of the day"),
     "day_of_week": gettext_lazy("day of the week"),

@@ -191,3 +191,14 @@ def test_places_of_bins_fit_the_order_of_all_cells(engine, quiet):
     expected = np.zeros((3, 3), dtype=int)
     np.add.at(expected, (np.arange(200) % 3, amounts // 10), 1)
     assert table["people"].tolist() == expected.ravel().tolist()
+
+
+def test_totals_take_all_bins_together_or_none(engine, quiet):
+    groups = [{"column": "place", "values": ["a", "b"]}, {"column": "amount", "bins": [10, 5000]}]
+    rows = table_of([{"who": f"p{i}", "place": "ab"[i % 2], "amount": Decimal(i)} for i in range(40)])
+    table = release(engine, rows, dp_stage(group_by=groups, totals=[{"amount": "all"}])).table
+    cells = table[table["amount_level"] != "all"]
+    assert cells["amount"].tolist() == ["<10", "[10,5000)", "≥5000"] * 2
+    assert table[table["amount_level"] == "all"]["people"].tolist() == [20, 20]
+    with pytest.raises(ValidationError, match="all together"):
+        dp_stage(group_by=groups, totals=[{"amount": 1}])

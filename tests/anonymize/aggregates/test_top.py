@@ -133,3 +133,8 @@ def test_half_widths_at_any_error_are_those_of_the_distribution():
     drawn = np.abs(draws(np.random.default_rng(3), found, (200_000,)))
     for error in (0.05, 0.01):
         assert abs((drawn > found.within(error)).mean() - error) < error / 5
+
+
+def test_totals_and_a_top_are_refused_together():
+    with pytest.raises(ValidationError, match="totals or top"):
+        dp_stage(top=TOP, totals=[{"place": "all"}])
