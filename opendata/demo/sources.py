@@ -18,7 +18,7 @@ from opendata.demo.chance import Flags, Floats, Ints, pick_by_row, stream
 from opendata.demo.truth import Truth
 
 TIME_ZONE: Final = "Asia/Seoul"
-EVENTS_A_DAY, HEAVY = 24.0, 0.8
+EVENTS_A_DAY, HEAVY = 24.0, 1.1
 PAYMENTS_A_WEEK = 5.0
 SWITCHED_OFF_A_DAY = 0.12
 TAXI_SHARE = 0.25
@@ -30,11 +30,12 @@ _CELLS = 4
 def signalling(truth: Truth, seed: int, *, events_a_day: float = EVENTS_A_DAY) -> pa.Table:
     """Events by time: ``subscriber`` (telephone number), ``event_at``, ``dong_code``, ``cell``.
 
-    Few subscribers cause most events; about one day in eight a telephone is off for some hours; nobody is seen while
-    outside the city.
+    Half of them are calls and messages, of which few subscribers have most; the others a telephone sends by itself, at any
+    hour. About one day in eight it is off for some hours; nobody is seen while outside the city.
     """
     rng = stream(seed, "signalling of the week")
-    rates = events_a_day * rng.lognormal(-(HEAVY**2) / 2, HEAVY, truth.people)
+    by_itself = events_a_day / 2 / 24
+    rates = events_a_day / 2 * rng.lognormal(-(HEAVY**2) / 2, HEAVY, truth.people)
     hours_of_day = truth.totals.moments().astype(np.int64) % 24
     activity = habits.ACTIVITY / habits.ACTIVITY.sum()
     who, hours = [], []
@@ -42,7 +43,7 @@ def signalling(truth: Truth, seed: int, *, events_a_day: float = EVENTS_A_DAY) -
         if hour == 0 or of_day == 0:
             off, back = _switched_off(rng, truth.people)
         heard = (truth.place[hour] != truth.away) & ~((off <= of_day) & (of_day < back))
-        counts = rng.poisson(np.where(heard, rates * activity[of_day], 0))
+        counts = rng.poisson(np.where(heard, by_itself + rates * activity[of_day], 0))
         who.append(rng.permutation(np.repeat(np.arange(truth.people, dtype=np.int32), counts)))
         hours.append(np.full(len(who[-1]), hour, dtype=np.int32))
     seconds = np.concatenate([np.sort(rng.integers(_SETTLED, _LEAVING, len(part))) for part in who])

@@ -19,7 +19,7 @@ Document = dict[str, Any]
 LIVING, CARDS, NIGHT_BUS = "living-population", "card-spending", "night-bus"
 TAXIS: Final = "taxi-trips"
 LAYER: Final = "places.geojson"
-MOST_HOURS_A_DAY, STAY_MINUTES = 24, 240
+MOST_HOURS_A_DAY, STAY_MINUTES = 24, 480
 NOON_ZONE: Final = "Etc/GMT+3"  # where a day begins when it is noon in Seoul
 DISTRICT_DIGITS: Final = 5
 
