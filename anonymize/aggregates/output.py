@@ -150,7 +150,9 @@ def columns(dimensions: Sequence[Dimension], stage: DpTable, planned: Plan) -> l
         ]
         of_measure[0] |= {"kind": measure.kind, **_half_width(measure, stage, planned)}
         if measure.unreliable_above is not None:
-            of_measure[3] |= {"type": "boolean", "above": format(measure.unreliable_above, "f")}
+            above = format(measure.unreliable_above, "f")
+            said = f"Whether half the width of the 95 % interval is more than {above} of {measure.name}."
+            of_measure[3] |= {"type": "boolean", "above": above, "description": said}
         described += of_measure
     return described
 
@@ -186,7 +188,9 @@ def _group_meta(dimension: Dimension) -> ColumnMeta:
 
 def _level_meta(group: GroupBy) -> ColumnMeta:
     """How coarse a dimension is in a row. ``finest``: in the table itself; charts and sums take those rows alone."""
-    return {"name": f"{group.output_name}_level", "type": "text", "role": "level", "dimension": group.output_name, "finest": str(own(group))}
+    name, finest = group.output_name, str(own(group))
+    said = f"How coarse {name} is in this row: {finest} where the row is no total."
+    return {"name": f"{name}_level", "type": "text", "role": "level", "dimension": name, "finest": finest, "description": said}
 
 
 def _in_its_own_unit(units: Integers, quantity: MeasurePlan) -> pa.Array:

@@ -219,9 +219,11 @@ def _level(stage: DpTable, dimensions: Sequence[Dimension], total: Mapping[str, 
     size = math.prod(sizes)
     codes = np.unravel_index(np.arange(size), sizes)
     groups = {d.name: side.values.take(pa.array(code)) for d, side, code in zip(dimensions, sides, codes, strict=True)}
-    flat = np.ravel_multi_index(np.meshgrid(*(side.of_finest for side in sides), indexing="ij"), sizes)
+    flat = np.zeros(1, dtype=np.int64)
+    for side, many in zip(sides, sizes, strict=True):
+        flat = (flat[:, None] * many + side.of_finest).ravel()
     coarse = {group.output_name: str(coarseness(total, group)) for group in stage.levelled}
-    return Level(groups, coarse, flat.ravel().astype(np.int64), size)
+    return Level(groups, coarse, flat, size)
 
 
 def _parents(coarse: Level, fine: Level) -> Integers:

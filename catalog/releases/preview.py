@@ -7,7 +7,7 @@ from typing import Any
 
 from anonymize import promised_units
 from anonymize.aggregates.accounting import Loss
-from anonymize.recipe import KAnonymity, Recipe
+from anonymize.recipe import DpTable, KAnonymity, Recipe
 from catalog.datasets.models import Dataset, Version
 from catalog.ledger import composition
 from catalog.ledger.periods import following
@@ -72,11 +72,18 @@ def _budget(loss: Loss, dataset: Dataset) -> dict[str, Any] | None:
 
 def _sentences(recipe: Recipe, version: Version, planned: dict[str, Any] | None) -> list[str]:
     if planned is not None:
-        return [*_protected(recipe), *(_error_sentence(measure) for measure in planned["measures"] if measure["kind"] in ("persons", "rows", "sum", "centred", "nodes"))]
+        return [*_protected(recipe), *(_error_sentence(measure) for measure in planned["measures"] if measure["kind"] in ("persons", "rows", "sum", "centred", "nodes")), *_of_totals(recipe)]
     stage = recipe.final
     if isinstance(stage, KAnonymity):
         return _k_sentences(recipe, stage, version)
     return ["Nothing is changed: the run looks for personal values, and stops if it finds any."]
+
+
+def _of_totals(recipe: Recipe) -> list[str]:
+    levels = len(recipe.final.totals) if isinstance(recipe.final, DpTable) else 0
+    if not levels:
+        return []
+    return [f"Each of {levels} coarser level{'s' if levels > 1 else ''} has as large a share of ε as the cells. All are made to add up, which takes some of the noise away."]
 
 
 def _protected(recipe: Recipe) -> list[str]:

@@ -237,6 +237,15 @@ def test_a_preview_tells_the_expected_error_and_spends_nothing(steward, version)
     assert not Run.objects.exists()
 
 
+def test_a_preview_of_a_table_with_totals_says_what_they_take_of_the_budget(steward, version):
+    Dataset.objects.update(population=factories.population())
+    stage = {**factories.DP_TABLE["stages"][0], "totals": [{"district": "all", "month_month": "quarter"}]}
+    preview = steward.post("datasets/survey/runs:preview", {"recipe": {**factories.DP_TABLE, "stages": [stage]}}).json()
+    assert preview["measures"][0]["epsilon"] == "0.5"
+    assert preview["budget"]["asked"]["epsilon"] == "1"
+    assert "Each of 1 coarser level has as large a share" in " ".join(preview["sentences"])
+
+
 def test_a_preview_of_microdata_says_what_is_known_before_the_search(steward, version):
     said = " ".join(steward.post("datasets/survey/runs:preview", {"recipe": factories.K_ANONYMOUS}).json()["sentences"])
     assert "at least 5 persons" in said

@@ -70,7 +70,9 @@ def test_a_release_has_round_counts_and_marks_what_is_wide(cells):
         released = release(engine, rows, stage)
     described = {column["name"]: column for column in released.columns}
     assert list(described) == list(released.table.columns)
-    assert described["people_unreliable"] == {"name": "people_unreliable", "type": "boolean", "role": "unreliable", "measure": "people", "above": "0.5"}
+    mark = described["people_unreliable"]
+    assert [mark[field] for field in ("type", "role", "measure", "above")] == ["boolean", "unreliable", "people", "0.5"]
+    assert mark["description"] == "Whether half the width of the 95 % interval is more than 0.5 of people."
     assert "half_width" not in described["people"]
     found = released.table.set_index("place").loc["a"]
     assert [found[f"people{end}"] % 10 for end in ("", "_lower", "_upper")] == [0, 0, 0]
