@@ -15,7 +15,6 @@ from anonymize.aggregates.plan import plan
 from anonymize.forecast.candidates import Candidate, of_epsilon, of_grid
 
 FINE, COARSE = (3, 7, 8, 25, 40, 60, 90, 200, 450, 2000), (18, 2400)
-CUT = {"persons": 900, "rows_before": 4000, "rows_after": 3000, "person_cells_before": 3500, "person_cells_after": 2883, "rows_of_nobody": 0, "sums": {}}
 
 
 def errors(recipe: recipes.Recipe, persons: tuple[int, ...] = FINE) -> dict[str, Any]:
@@ -37,5 +36,5 @@ def _point(candidate: Candidate) -> dict[str, Any]:
     change = None if candidate.change is None else candidate.change.as_dict()
     return {
         "name": candidate.name, "epsilon": format(candidate.epsilon, "f"), "change": change, "own": candidate.own, "met": True, "reason": None,
-        "recipe": json.loads(candidate.recipe.to_json()), "bounding": CUT, **errors(candidate.recipe, FINE if change is None else COARSE),
+        "recipe": json.loads(candidate.recipe.to_json()), **errors(candidate.recipe, FINE if change is None else COARSE),
     }  # fmt: skip

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anonymize.aggregates import output, ratios
-from anonymize.aggregates.noise import AnyNoise, Integers
+from anonymize.aggregates.noise import Integers
 from anonymize.aggregates.plan import Kind, MeasurePlan, Plan, reach_in_units
 from anonymize.aggregates.selection import Rule, intervals
 from anonymize.aggregates.tails import Floats, Tails, tails, truncated
@@ -43,7 +43,7 @@ MOST = 4096
 """Cells of a class that are looked at; where there are more, as many by even steps of their rank: off by 1 in 4,096."""
 LEAST = 0.5
 """Cells that must be expected to appear for their errors to be spoken of."""
-STEPS = 60  # halvings of a ratio between 10^-9 and 10^9: beyond what is shown
+STEPS = 26  # halvings of a ratio between 10^-9 and 10^9: beyond the digits that are kept
 
 
 @dataclass(frozen=True)
@@ -131,15 +131,9 @@ def _of_noise(measure: Measure, part: Exact, shown: Floats, stage: DpTable, plan
     return {
         "absolute_error": _rounded(float(errors.distance().sum()) / whole * float(quantity.unit)),
         "relative_error": errors.median_ratio(whole),
-        "half_width": _rounded(_half_width(quantity.noise) * float(quantity.unit)),
+        "half_width": _rounded(quantity.half_width * float(quantity.unit)),
         **_shares(shown, appear.unreliable()),
     }
-
-
-@cache
-def _half_width(noise: AnyNoise) -> int:
-    """Of the same noise for every class: that of Gaussian noise is a search over sums."""
-    return noise.half_width
 
 
 def _enough(times: Floats) -> bool:
@@ -169,7 +163,7 @@ class _Chances:
         self.least = np.full_like(self.values, -np.inf) if rule is None else rule.threshold + 1 - self.values
         self.clipped = clipped and rule is None  # what is above a threshold is above 0
         self.cut = clipped
-        self.reliable_from = _half_width(quantity.noise) / float(WIDE) if rule is None else _reliable_from(rule)
+        self.reliable_from = quantity.half_width / float(WIDE) if rule is None else _reliable_from(rule)
 
     def of_all(self) -> _Chances:
         """As if every cell appeared."""
@@ -211,6 +205,7 @@ class _Chances:
         return _rounded(10**high)
 
 
+@cache
 def _reliable_from(rule: Rule) -> float:
     """The smallest count above the threshold from which on no interval is too wide."""
     seen = np.arange(rule.threshold + 1, rule.threshold + 3 * rule.reach + 4)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cache
 
 EXACT_UP_TO = 1000.0  # σ: beyond it the normal tail is used, too large by less than a thousandth
 ROUNDING = 1e-12  # relative, of sums of doubles
@@ -25,6 +26,7 @@ def tail(sigma: float, t: int) -> float:
     return min(beyond / (sigma * math.sqrt(2 * math.pi)) * (1 + ROUNDING), 1.0)
 
 
+@cache
 def half_width(sigma: float, error: float = 0.05) -> int:
     """The smallest t ≥ 0 with P[|X| > t] ≤ ``error``, 0 < error < 1: value ± t covers with chance 1 - error."""
     if not 0 < error < 1:

@@ -130,13 +130,11 @@ def _usable(met: list[Point], own: Point) -> Shown | None:
 
 def _cells(point: Point, measure: str) -> tuple[tuple[str, str], ...]:
     """Header and text of what the table tells of a setting."""
-    cells, cut, overall = point["cells"], point["bounding"], _overall(point, measure) or {}
-    left_out = 1 - cut["rows_after"] / cut["rows_before"] if cut["rows_before"] else None
+    cells, overall = point["cells"], _overall(point, measure) or {}
     return (
         (_("Cells"), number(cells["with_data"])),
         (_("Middle cell, people"), exactness.about(cells["median_persons"])),
         (_("Hidden"), exactness.share(cells["hidden_share"])),
-        (_("Rows left out"), exactness.share(left_out)),
         (_("Typical error"), exactness.share(overall.get("relative_error"))),
         (_("Unreliable"), exactness.share(overall.get("unreliable_share"))),
         (_("Usable"), exactness.share(overall.get("usable_share"))),

@@ -39,6 +39,7 @@ def test_a_worker_reckons_the_errors_and_nothing_is_drawn_charged_or_published(s
     compare.execute_comparison(found.pk)
     found.refresh_from_db()
     assert (found.state, found.error, found.settings) == ("done", None, {"factors": ["0.5", "3"]})
+    assert "rows_before" not in str(found.result)  # what limits cut off is for officers, at the run
     assert [point["epsilon"] for point in found.result["points"]] == ["0.5", "1", "3"]
     assert found.result["points"][1]["cells"] == {"with_data": 2, "empty": 0, "median_persons": 60.0, "hidden_share": 0.0}
     for i, point in enumerate(found.result["points"]):
