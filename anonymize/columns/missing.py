@@ -22,7 +22,9 @@ def named(name: str, kind: pa.DataType) -> nw.Expr:
     if pt.is_floating(kind):
         return there & ~not_a_number(name)
     if pt.is_string(kind) or pt.is_large_string(kind):
-        return there & (column.str.strip_chars() != "")
+        # what begins with a visible sign of ASCII is not blank: told by its first byte, and the rest by stripping it, which is dear
+        visible = (column >= "!") & (column < "\x7f")
+        return there & nw.when(visible).then(nw.lit(True)).otherwise(column.str.strip_chars() != "")
     return there
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from anonymize import randomness
+from anonymize.columns.missing import named
 from anonymize.errors import AnonymizeError, InputError
 from anonymize.tables import DuckEngine, PandasEngine, TableEngine
 from anonymize.tables.base import distinct
@@ -242,3 +243,14 @@ def test_distinct_rows_are_each_there_once_and_null_is_a_value(engine: TableEngi
     frame = engine.from_pandas(pd.DataFrame({"a": pd.Series([1, 1, None, 2, None], dtype="int64[pyarrow]"), "b": list("xxyzy")}))
     rows = engine.collect(distinct(frame)).astype(object).to_numpy().tolist()
     assert sorted(map(str, rows)) == ["[1, 'x']", "[2, 'z']", "[<NA>, 'y']"]
+
+
+def test_text_names_somebody_unless_stripping_leaves_nothing(engine):
+    """Told by the first byte where that is enough, which must never change the answer."""
+    texts = ["", " ", "\t\n", "\r ", "\x0b\x0c", "　", "\xa0", "\x1f", "\x7f", "!", "~", "~ ", " a", "a", "a ", "Ω", "가", "　가", "\u200b", "\U0001f600", None]
+    frame = engine.from_pandas(pd.DataFrame({"i": range(len(texts)), "x": pd.array(texts, dtype=pd.ArrowDtype(pa.string()))}))
+    stripped = ~nw.col("x").is_null() & (nw.col("x").str.strip_chars() != "")
+    found = [set(engine.collect(frame.filter(there))["i"]) for there in (named("x", pa.string()), stripped)]
+    assert found[0] == found[1]
+    assert not {texts.index(blank) for blank in ("", " ", "\t\n", "\r ", None)} & found[0]
+    assert {texts.index(there) for there in ("!", "~", " a", "a", "가", "Ω")} <= found[0]
