@@ -1,4 +1,4 @@
-"""A simulated week that follows a table of totals: what companies would sell of it, and the truth to compare with.
+"""A simulated week that follows a table of totals: what companies would sell of it, recipes, and the truth to compare with.
 
 ``python -m opendata.demo.week --people 100000 --totals WEEK.parquet --output DIR``
 
@@ -8,6 +8,7 @@ Without ``--totals`` it is a made-up week of Haneul. Nobody in it exists, wherev
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from opendata.demo import sources, totals, truth
+from opendata.demo import sources, totals, truth, worked
 from opendata.demo.truth import Truth
 
 SIGNALLING, CARDS, TAXIS, TRUTH = "signalling.parquet", "cards.parquet", "taxis.parquet", "truth.parquet"
@@ -25,7 +26,7 @@ DEFAULT_PEOPLE: Final = 20_000
 
 
 def write(folder: Path, lived: Truth, seed: int) -> dict[str, int]:
-    """Write the three sources and the truth below ``folder``; rows of each file."""
+    """Write the three sources, the truth, and a recipe for each worked example below ``folder``; rows of each table."""
     folder.mkdir(parents=True, exist_ok=True)
     tables = {
         SIGNALLING: sources.signalling(lived, seed),
@@ -35,6 +36,9 @@ def write(folder: Path, lived: Truth, seed: int) -> dict[str, int]:
     }
     for name, table in tables.items():
         pq.write_table(table, folder / name, compression="zstd")
+    for slug, recipe in worked.recipes(lived.totals).items():
+        text = json.dumps(recipe, ensure_ascii=False, indent=1)
+        (folder / f"{slug}.recipe.json").write_text(text + "\n", encoding="utf-8")
     return {name: table.num_rows for name, table in tables.items()}
 
 

@@ -6,7 +6,6 @@ day, since one population has one unit; the day runs from noon to noon, so that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -135,6 +134,11 @@ def night_bus(week: Totals, *, epsilon: str = "1") -> Document:
     }
 
 
+def recipes(week: Totals) -> dict[str, Document]:
+    """The three, by slug."""
+    return {LIVING: living_population(week), CARDS: card_spending(week), NIGHT_BUS: night_bus(week)}
+
+
 def _day(column: str) -> Document:
     return {"period": "day", "column": column, "time_zone": NOON_ZONE}
 
@@ -150,9 +154,3 @@ def _hours(week: Totals) -> Document:
     first = week.first.astype("datetime64[D]")
     last = week.moments()[-1].astype("datetime64[D]") + np.timedelta64(1, "D")
     return {"column": "event_at", "bucket": "hour", "time_zone": TIME_ZONE, "start": str(first), "end": str(last)}
-
-
-def roles(document: Document) -> dict[str, Document]:
-    """The roles that a steward gives to the columns of a version, for this recipe."""
-    named: Sequence[tuple[str, Document]] = list(document["columns"].items())
-    return {name: {"role": column["role"]} for name, column in named}

@@ -14,10 +14,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from anonymize import recipe as recipes
+from anonymize.rows import prepare
+from anonymize.tables.base import distinct
+from anonymize.tables.duck import DuckEngine
 from opendata.demo import compare, places, totals, truth, week, worked
+from opendata.demo.sources import TIME_ZONE
 from opendata.demo.totals import Totals
 from opendata.demo.truth import Truth
 from opendata.embedded import Embedded
@@ -129,7 +135,7 @@ def _city(made: Embedded, steward: Client, folder: Path, people: int, *, others:
         version = upload(steward, slug, folder / week.SIGNALLING, layers={worked.LAYER: layer}, **at)
         seen = release(made, steward, slug, version, worked.living_population(table, layer=True))
     _told("living population: place × hour", seen, took)
-    _beside_truth(made, slug, lived, people)
+    _beside_truth(made, slug, lived, folder)
     if not others:
         return
     with clock() as took:
@@ -159,11 +165,14 @@ def _week() -> tuple[Totals, bytes]:
     return table, json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False).encode()
 
 
-def _beside_truth(made: Embedded, slug: str, lived: Truth, people: int) -> None:
+def _beside_truth(made: Embedded, slug: str, lived: Truth, folder: Path) -> None:
     path = Path(made.folder) / f"{slug}.parquet"
     visitor = Client(made.url, "dora")
     path.write_bytes(visitor.call("GET", f"/datasets/{slug}/exports/parquet", follow_redirects=True).content)
     released, known = pd.read_parquet(path), week.present(lived).to_pandas()
+    print("beside what signalling saw, so that the noise is all of the error:", flush=True)
+    print(compare.table(compare.compared(released, seen(folder / week.SIGNALLING, worked.living_population(lived.totals)))), flush=True)
+    print("beside the truth, with what signalling missed:", flush=True)
     print(compare.table(compare.compared(released, known)), flush=True)
     kept = os.environ.get("CITY_MAPS")
     if kept:
@@ -177,6 +186,16 @@ def _beside_truth(made: Embedded, slug: str, lived: Truth, people: int) -> None:
         again.append(took[0])
     has = 'class="chart map"' in page.text
     say("its page with the map", f"{'drawn' if has else 'NO MAP'}; first {first[0]:.2f} s, then {np.median(again):.3f} s, {len(page.content) / 1e3:.0f} kB")
+
+
+def seen(path: Path, document: dict[str, Any]) -> pd.DataFrame:
+    """What the release would be without noise and limits: distinct persons by place and hour, as ``truth.parquet`` has them."""
+    with DuckEngine() as engine:
+        prepared = prepare(engine, engine.scan_parquet(path), recipes.parse(document))
+        hourly = engine.with_time_bucket(prepared.frame, "event_at", "hour", bucket="hour", time_zone=TIME_ZONE)
+        persons = distinct(hourly.select("subscriber", "dong_code", "hour")).group_by("dong_code", "hour").agg(nw.len().alias("persons"))
+        found: pd.DataFrame = engine.collect(persons)
+    return found.assign(hour=pd.to_datetime(found["hour"]).astype("datetime64[s]"))
 
 
 def _maps(folder: Path, slug: str, both: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from opendata.demo import sources, totals, truth, week
+from opendata.demo import sources, totals, truth, week, worked
 from opendata.demo.totals import Totals
 from opendata.demo.truth import Truth
 from tests.conftest import SHARED
@@ -178,7 +178,8 @@ def test_the_command_writes_the_sources_and_the_truth(
     assert week.main(["--people", "300", "--seed", "3", "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "300 simulated people, 60 places, 168 hours: nobody among them exists." in said
-    rows = {path.name: pq.read_metadata(path).num_rows for path in tmp_path.iterdir()}
+    rows = {path.name: pq.read_metadata(path).num_rows for path in tmp_path.glob("*.parquet")}
+    assert {path.name for path in tmp_path.glob("*.json")} == {f"{slug}.recipe.json" for slug in worked.recipes(lived.totals)}
     assert rows[week.TRUTH] == 60 * 168
     assert min(rows.values()) > 0
 

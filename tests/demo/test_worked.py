@@ -12,6 +12,7 @@ import pytest
 from anonymize import pipeline, recipe
 from opendata.demo import compare, totals, truth, week, worked
 from opendata.demo.truth import Truth
+from tests.bench.city import seen
 
 PEOPLE, SEED = 900, 4
 
@@ -44,6 +45,9 @@ def test_the_living_population_is_near_the_truth_where_noise_is_small(
     assert sum(row.cells for row in rows) == 60 * 48
     assert result.report["guarantee"]["family"] == "differential_privacy"
     both = compare.joined(pd.read_parquet(result.artefact), week.present(lived).to_pandas())
+    known = compare.joined(pd.read_parquet(result.artefact), seen(folder / week.SIGNALLING, document))
+    held = (known["people_lower"] <= known["persons"]) & (known["persons"] <= known["people_upper"])
+    assert held.mean() > 0.9, "what is missing from the truth is not the noise's doing"
     day = both[both["hour"].dt.hour.between(8, 20)]
     assert 0.5 < day["people"].sum() / day["persons"].sum() < 1.3
     assert np.corrcoef(both["people"], both["persons"])[0, 1] > 0.5
