@@ -49,6 +49,8 @@ def propose_bounds(
     stage = recipe.final
     if not isinstance(stage, DpTable):
         raise RecipeError("only a table with noise (dp_table) has bounds to propose")
+    if recipe.append:
+        raise RecipeError("bounds are estimated from the rows of one table: leave out append")
     stage = with_domains(stage, recipe.columns, folder)
     asked = look(stage, epsilon, share)
     own = Path(tempfile.mkdtemp(prefix="anonymize-")) if scratch is None else scratch

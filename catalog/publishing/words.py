@@ -100,6 +100,10 @@ WORDS: Final[dict[str, Any]] = {
     "person_day": gettext_lazy("each person's day"),
     "person_week": gettext_lazy("each person's week"),
     "person_month": gettext_lazy("each person's month"),
+    # limits and bounds of a table
+    "max_cells_per_person": gettext_lazy("cells per person, at most"),
+    "max_rows_per_cell": gettext_lazy("rows per person and cell, at most"),
+    "max_rows_per_person": gettext_lazy("rows per person in all, at most"),
     # types of columns
     "integer": gettext_lazy("whole number"),
     "decimal": gettext_lazy("exact decimal"),
@@ -202,6 +206,11 @@ WORDS: Final[dict[str, Any]] = {
     "comparison.failed": gettext_lazy("comparison failed"),
     "comparison.cancelled": gettext_lazy("comparison cancelled"),
     "comparison.worker_lost": gettext_lazy("worker lost, comparison queued again"),
+    "estimate.requested": gettext_lazy("estimate of bounds asked for"),
+    "estimate.done": gettext_lazy("estimate of bounds finished"),
+    "estimate.failed": gettext_lazy("estimate of bounds failed"),
+    "estimate.cancelled": gettext_lazy("estimate of bounds cancelled"),
+    "estimate.worker_lost": gettext_lazy("worker lost, estimate of bounds queued again"),
     "review.submitted": gettext_lazy("submitted for review"),
     "review.opened": gettext_lazy("review opened"),
     "review.approved": gettext_lazy("approved"),

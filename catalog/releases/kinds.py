@@ -1,4 +1,4 @@
-"""The kinds of job that workers have, as data: runs and comparisons."""
+"""The kinds of job that workers have, as data: runs, comparisons and estimates."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from catalog.audit.transitions import StateTable
-from catalog.releases.models import Comparison, Job, Run
-from catalog.releases.states import COMPARISON, RUN
+from catalog.releases.models import Comparison, Estimate, Job, Run
+from catalog.releases.states import COMPARISON, ESTIMATE, RUN
 
 J = TypeVar("J", bound=Job)
 
@@ -31,7 +31,8 @@ class Kind(Generic[J]):
 
 RUNS = Kind(Run, RUN, "releases.execute_run", watched=("noise_drawn",))
 COMPARISONS = Kind(Comparison, COMPARISON, "releases.execute_comparison")
-KINDS: tuple[Kind[Any], ...] = (RUNS, COMPARISONS)
+ESTIMATES = Kind(Estimate, ESTIMATE, "releases.execute_estimate", watched=("noise_drawn",))
+KINDS: tuple[Kind[Any], ...] = (RUNS, COMPARISONS, ESTIMATES)
 
 
 def kind_of(job: J) -> Kind[J]:

@@ -1,4 +1,4 @@
-"""What is made of a version: runs of a recipe, each giving an artefact and a report, or an error; and comparisons of settings."""
+"""What is made of a version: runs of a recipe, each giving an artefact and a report, or an error; comparisons of settings; and estimates of bounds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from catalog.audit.leases import Leased
 from catalog.datasets.models import SHA256
-from catalog.releases.states import ASSESSED, COMPARISON, DONE, FAILED, QUEUED, RUN, RUNNING
+from catalog.releases.states import ASSESSED, COMPARISON, DONE, ESTIMATE, FAILED, QUEUED, RUN, RUNNING
 
 
 class Job(Leased):
@@ -108,3 +108,33 @@ class Comparison(Job):
     def is_forecast(self) -> bool:
         """Whether it is about the errors of a table with noise."""
         return "factors" in self.settings
+
+
+class Estimate(Job):
+    """Bounds for a DP table, read off the data with differential privacy: charged like a run, and shown to the steward.
+
+    The limits and bounds that ``recipe`` has play no part; ``result`` holds noisy figures alone.
+    """
+
+    population = models.ForeignKey("ledger.Population", on_delete=models.PROTECT, related_name="estimates")
+    state = models.CharField(max_length=20, choices=ESTIMATE.choices, default=QUEUED)
+    epsilon = models.CharField(max_length=40, help_text="what the look costs, exact")
+    share = models.CharField(max_length=40, help_text="of the persons, how many a bound should cover")
+    noise_drawn = models.BooleanField(default=False, help_text="budget was charged: this estimate is never refunded nor retried by itself")
+    result = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["state", "lease_until"])]
+        constraints = [
+            *Job.Meta.constraints,
+            models.CheckConstraint(condition=Q(state__in=ESTIMATE.names), name="estimate_state_known"),
+            models.CheckConstraint(
+                condition=Q(state=DONE) & Q(result__isnull=False) | ~Q(state=DONE) & Q(result__isnull=True),
+                name="estimate_has_a_result_if_and_only_if_done",
+            ),
+            models.UniqueConstraint(fields=["dataset"], condition=Q(state__in=ESTIMATE.open_states), name="estimate_one_open_per_dataset"),
+        ]
+
+    def __str__(self) -> str:
+        return f"estimate {self.pk}"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog.releases import comparison_views, views
+from catalog.releases import comparison_views, estimate_views, views
 
 urlpatterns = [
     path("steward/datasets/<slug:slug>/recipe", views.recipe, name="recipe"),
@@ -15,4 +15,8 @@ urlpatterns = [
     path("comparisons/<int:comparison_id>/progress", comparison_views.progress, name="comparison_progress"),
     path("comparisons/<int:comparison_id>/picture", comparison_views.drawn, name="comparison_picture"),
     path("comparisons/<int:comparison_id>/cancellation", comparison_views.cancel, name="comparison_cancel"),
+    path("steward/datasets/<slug:slug>/estimates", estimate_views.ask, name="estimate_ask"),
+    path("estimates/<int:estimate_id>", estimate_views.estimate, name="estimate"),
+    path("estimates/<int:estimate_id>/progress", estimate_views.progress, name="estimate_progress"),
+    path("estimates/<int:estimate_id>/cancellation", estimate_views.cancel, name="estimate_cancel"),
 ]

@@ -79,7 +79,8 @@ def _other_times(recipe: Recipe, dataset: Dataset) -> list[Problem]:
     asked = recipe.privacy_unit
     if asked is None:
         return []
-    drawn = dataset.runs.filter(noise_drawn=True).values_list("recipe__privacy_unit__column", flat=True)
+    jobs = (dataset.runs, dataset.estimates)
+    drawn = [column for of in jobs for column in of.filter(noise_drawn=True).values_list("recipe__privacy_unit__column", flat=True)]
     others = sorted({str(column) for column in drawn if column and column != asked.column})
     if not others:
         return []
@@ -247,7 +248,7 @@ def planned_table(recipe: Recipe) -> Plan | None:
 
 
 def cancel(*, by: User, job: Job) -> None:
-    """Stop a run or a comparison. Its worker notices at the next step; a budget that was charged stays charged."""
+    """Stop a run, a comparison or an estimate. Its worker notices at the next step; a budget that was charged stays charged."""
     check_can_cancel(by, job)
     kind = kind_of(job)
     move(kind.table, job, to=CANCELLED, by=by, action=f"{kind.subject}.cancelled", changes={"lease_until": None})

@@ -16,6 +16,7 @@ from catalog.datasets.states import RECEIVED
 from catalog.datasets.vault import sweep_incoming, sweep_scratch
 from catalog.releases import chores
 from catalog.releases.compare import sweep_comparisons
+from catalog.releases.estimating import sweep_estimates
 from catalog.releases.kinds import KINDS
 from catalog.releases.states import QUEUED
 from catalog.releases.work import sweep_runs
@@ -32,7 +33,7 @@ def ring_again() -> None:
             ring(kind.task, job)
 
 
-BASE = (sweep_versions, sweep_runs, sweep_comparisons, ring_again, sweep_scratch, sweep_incoming)
+BASE = (sweep_versions, sweep_runs, sweep_comparisons, sweep_estimates, ring_again, sweep_scratch, sweep_incoming)
 
 
 def sweep() -> None:

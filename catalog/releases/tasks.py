@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from catalog.display import pictures
-from catalog.releases import compare, drawing, sweeper, work
+from catalog.releases import compare, drawing, estimating, sweeper, work
 
 
 @shared_task(name="releases.execute_run")
@@ -16,6 +16,11 @@ def execute_run(run_id: int) -> None:
 def execute_comparison(comparison_id: int) -> None:
     compare.execute_comparison(comparison_id)
     draw_comparison.delay(comparison_id)
+
+
+@shared_task(name="releases.execute_estimate")
+def execute_estimate(estimate_id: int) -> None:
+    estimating.execute_estimate(estimate_id)
 
 
 @shared_task(name="releases.draw_run")

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from anonymize.bounds import USUAL_EPSILON, USUAL_SHARE
 from anonymize.frontier.candidates import METHODS
 from catalog.audit.errors import PlatformError
 from catalog.datasets.models import Dataset
@@ -22,6 +23,7 @@ from catalog.releases.assessed.seen import measured
 from catalog.releases.bounding import report_for
 from catalog.releases.compared import recipe_of
 from catalog.releases.comparisons import USUAL_METHODS
+from catalog.releases.estimates import recipe_with
 from catalog.releases.figures import before_after, errors_of
 from catalog.releases.kinds import kind_of
 from catalog.releases.models import Job, Run
@@ -54,6 +56,13 @@ class SettingsForm(forms.Form):
     )  # fmt: skip
 
 
+class LookForm(forms.Form):
+    """What a look at the data may cost, and how many people its bounds should cover."""
+
+    look_epsilon = forms.CharField(max_length=40, initial=str(USUAL_EPSILON), label=gettext_lazy("ε: what the look costs"))
+    look_share = forms.CharField(max_length=40, initial=str(USUAL_SHARE), label=gettext_lazy("Share of the people that a bound should cover"))
+
+
 @private
 @require_http_methods(["GET", "POST"])
 def recipe(request: HttpRequest, slug: str) -> HttpResponseBase:
@@ -71,11 +80,14 @@ def recipe(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 
 def _begun(request: HttpRequest, dataset: Dataset) -> str:
-    """The recipe of an earlier run, of a setting that was compared, or of an offer, to begin with."""
-    run, comparison, point = (_number(request.GET.get(name, "")) for name in ("run", "comparison", "point"))
+    """The recipe of an earlier run, of a setting that was compared, with bounds that were estimated, or of an offer, to begin with."""
+    run, comparison, point, estimate = (_number(request.GET.get(name, "")) for name in ("run", "comparison", "point", "estimate"))
     earlier = dataset.runs.filter(pk=run).first()
     if earlier is not None:
         return _pretty(earlier.recipe)
+    estimated = dataset.estimates.filter(pk=estimate).first()
+    if estimated is not None:
+        return _pretty(recipe_with(estimated))
     compared = dataset.comparisons.filter(pk=comparison).first()
     if compared is not None:
         return _pretty(recipe_of(compared, point) or compared.recipe)
@@ -94,13 +106,15 @@ def _pretty(document: Any) -> str:
 
 
 def editor(
-    request: HttpRequest, dataset: Dataset, text: str, error: PlatformError | None = None, settings: forms.Form | None = None
-) -> HttpResponseBase:
-    """The page on which a recipe is written, run, or compared with others."""
+    request: HttpRequest, dataset: Dataset, text: str, error: PlatformError | None = None, settings: forms.Form | None = None,
+    look: forms.Form | None = None,
+) -> HttpResponseBase:  # fmt: skip
+    """The page on which a recipe is written, run, compared with others, or has its bounds estimated."""
     ready = latest_ready(dataset)
     context = {
         "dataset": dataset, "form": RecipeForm(initial={"recipe": text}), "problem": shown(error) if error else None,
         "budget": balance(dataset.population) if dataset.population else None, "ready": ready, "room": "steward",
+        "look": look or LookForm(), "estimated": dataset.estimates.filter(version=ready)[:FEW] if ready else [],
         "settings": settings or SettingsForm(), "table": _makes_table(text), "compared": comparisons_of(dataset).filter(version=ready)[:FEW] if ready else [],
     }  # fmt: skip
     return render(request, "releases/recipe.html", context, status=status_of(error) if error else 200)

@@ -37,8 +37,8 @@ def hands_in(run: Run) -> set[tuple[int, str]]:
     """(user, how) of everybody who uploaded, configured or ran what a run is made of.
 
     Who configured is read from the trail, which forgets nobody: whoever described the dataset, set a role or put a
-    hierarchy, also one that was replaced since; the same for each version whose rows are appended. So has whoever compared settings on the version: a comparison changes
-    nothing by itself, but what it shows is what the recipe is chosen by.
+    hierarchy, also one that was replaced since; the same for each version whose rows are appended. So has whoever compared settings on the version, or had bounds estimated: neither
+    changes anything by itself, but what they show is what the recipe is chosen by.
     """
     how = Involvement.How
     hands = {(run.requested_by_id, how.RAN.value)}
@@ -52,4 +52,7 @@ def _configured(version: Version) -> set[int]:
     dataset = entries.filter(subject_type="dataset", subject_id=str(version.dataset_id), action__in=CONFIGURING)
     columns = entries.filter(subject_type="version", subject_id=str(version.pk), action="columns.set")
     compared = version.comparisons.values_list("requested_by", flat=True)
-    return {*dataset.values_list("actor_id", flat=True), *columns.values_list("actor_id", flat=True), *compared, version.dataset.steward_id}
+    estimated = version.estimates.values_list("requested_by", flat=True)
+    return {
+        *dataset.values_list("actor_id", flat=True), *columns.values_list("actor_id", flat=True), *compared, *estimated, version.dataset.steward_id
+    }  # fmt: skip

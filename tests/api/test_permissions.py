@@ -53,6 +53,10 @@ TABLE: list[tuple[str, str, Any, set[str]]] = [
     ("post", "datasets/survey/comparisons", {**RECIPE, "ks": [3]}, OWN),
     ("get", "comparisons/{comparison}", None, INSIDERS),
     ("delete", "comparisons/{comparison}", None, OWN),
+    ("get", "datasets/survey/estimates", None, INSIDERS),
+    ("post", "datasets/survey/estimates", RECIPE, OWN),
+    ("get", "estimates/{estimate}", None, INSIDERS),
+    ("delete", "estimates/{estimate}", None, OWN),
     ("post", "runs/{run}/submission", {}, OWN),
     ("get", "reviews", None, INSIDERS | {"other_steward"}),
     ("get", "reviews/{review}", None, INSIDERS),
@@ -67,7 +71,7 @@ TABLE: list[tuple[str, str, Any, set[str]]] = [
 # the first part that a writing route holds names the scope that it needs
 NEEDED = (
     ("releases/{release}", "releases:stop"), ("{review}/withdrawal", "runs:write"), ("reviews", "reviews:decide"), ("runs", "runs:write"),
-    ("comparisons", "runs:write"), ("datasets", "datasets:write"),
+    ("comparisons", "runs:write"), ("estimates", "runs:write"), ("datasets", "datasets:write"),
 )  # fmt: skip
 
 
@@ -88,6 +92,7 @@ def city(db) -> dict[str, Any]:
     people["administrator"].save()
     ids = {"version": waiting.run.version_id, "run": waiting.run_id, "review": waiting.pk, "release": published.pk}
     ids["comparison"] = factories.comparison(waiting.run.version).pk
+    ids["estimate"] = factories.estimate(waiting.run.version).pk
     return {"people": people, "ids": ids}
 
 

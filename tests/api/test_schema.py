@@ -63,7 +63,7 @@ def city() -> dict[str, Any]:
     ladder = set_hierarchy_file(by=published.dataset.steward, dataset=published.dataset, name="place.csv", content=content)
     return {
         "slug": "survey", "number": published.number, "version_id": version.pk, "run_id": waiting.run_id, "review_id": waiting.pk,
-        "release_id": published.pk, "comparison_id": factories.comparison(version).pk, "name": ladder.name, "file_format": "csv", "key_id": 1,
+        "release_id": published.pk, "comparison_id": factories.comparison(version).pk, "estimate_id": factories.estimate(version).pk, "name": ladder.name, "file_format": "csv", "key_id": 1,
     }  # fmt: skip
 
 
