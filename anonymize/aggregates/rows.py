@@ -105,10 +105,11 @@ def shape(
     narrow = _own_names(frame, dict(zip(keys, unit, strict=True)), [d.group.column for d in dimensions], measured)
     for i, dimension in enumerate(dimensions):
         narrow = _with_group(engine, narrow, i, dimension, ladders)
-    counts = _counts(engine, narrow, groups, [i for i, _ in measured])
+    absent = _any_null([f"c_{i}" if dimension.group.bucket is not None else f"g{i}" for i, dimension in enumerate(dimensions)])
+    counts = _counts(engine, narrow, absent, [i for i, _ in measured])
     if counts["no_key"] and not nobodys:
         raise InputError("some rows have no person key: fill it, or set missing_person_key to 'drop' in the recipe")
-    kept = narrow.filter(~_any_null(groups))
+    kept = narrow.filter(~absent)
     for i, measure in measured:
         if measure.kind in OF_A_GRID and not _has_tree(stage, measure):
             continue
@@ -201,16 +202,17 @@ def _column(values: Sequence[Any], kind: pa.DataType) -> pd.Series[Any]:
     return column
 
 
-def _any_null(groups: tuple[str, ...]) -> nw.Expr:
+def _any_null(groups: Sequence[str]) -> nw.Expr:
+    """Of a bucket of time, the time is asked: it is null where the bucket is, and dear buckets are not made twice."""
     return nw.any_horizontal(*(nw.col(group).is_null() for group in groups), ignore_nulls=False)
 
 
-def _counts(engine: TableEngine, frame: Frame, groups: tuple[str, ...], measured: Sequence[int]) -> dict[str, float]:
+def _counts(engine: TableEngine, frame: Frame, absent: nw.Expr, measured: Sequence[int]) -> dict[str, float]:
     """How many rows there are, how many lack a key, a group, an amount; what amounts add up to before they are clamped."""
     schema = frame.collect_schema()
     flags = frame.select(
         nw.col("p").is_null().cast(nw.Int64()).alias("no_key"),
-        _any_null(groups).cast(nw.Int64()).alias("no_group"),
+        absent.cast(nw.Int64()).alias("no_group"),
         *(_missing(f"a{i}", is_float=schema[f"a{i}"].is_float()) for i in measured),
         *(_roughly(f"a{i}", is_float=schema[f"a{i}"].is_float()).alias(f"b{i}") for i in measured),
     )

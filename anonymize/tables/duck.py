@@ -231,7 +231,7 @@ def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:
 
 
 _PLACE = "place_of_part"
-_READINGS = 4  # of a frame take no longer than writing its parts once, and leave nothing on the disk
+_READINGS = 2  # of a frame take no longer than writing its parts once, and leave nothing on the disk
 _NEXT = "next_in_order"
 _HEAP = 64  # beyond it sorting is as quick as keeping the smallest of each, and takes less memory
 
