@@ -33,6 +33,7 @@ from anonymize.aggregates.noise import AnyNoise, GaussianNoise, Integers
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
+QUARTER = 0.25  # of a unit
 _Z = 1.959963984540054  # a normal number lies within ±_Z with a chance of 95 %
 
 
@@ -54,21 +55,28 @@ def spread_of(noise: AnyNoise) -> Spread:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Of each cell of a level: ``value``, and second and fourth cumulant of its noise."""
+    """Of each cell of a level: ``value``, and second and fourth cumulant of its noise; the weight of its own measurement,
+    which moves in whole ``step``\\ s, and the variance of the ``rest``, which blurs these."""
 
     value: Floats
     variance: Floats
     fourth: Floats
+    step: Floats | float = 0.0
+    rest: Floats | float = 1.0
 
     @property
     def half_width(self) -> Floats:
-        """The noise lies within ± this with a chance of about 95 %: Cornish & Fisher's expansion, two terms.
+        """The noise lies within ± this with a chance of at least 95 %: Cornish & Fisher's expansion, two terms.
 
         For sums of Laplace and normal noise it is never too small, and too large by at most a fortieth, for a single
-        Laplace (tests/anonymize/aggregates/test_consistency.py inverts the characteristic functions).
+        Laplace (tests/anonymize/aggregates/test_consistency.py inverts the characteristic functions). Noise on integers is
+        that blurred over a step, and half a step more; the rest blurs a step as a Laplace of its variance would, but for a
+        quarter.
         """
-        excess = self.fourth / self.variance**2
-        width: Floats = np.sqrt(self.variance) * (_Z + excess * (_Z**3 - 3 * _Z) / 24)
+        blurred = np.square(self.step) / (np.square(self.step) + 2 * math.pi**2 * np.asarray(self.rest))
+        variance = self.variance + blurred * np.square(self.step) / 12
+        quantile = _Z + self.fourth / variance**2 * (_Z**3 - 3 * _Z) / 24
+        width: Floats = np.sqrt(variance) * quantile + np.maximum(blurred * self.step / 2, QUARTER)
         return width
 
 
@@ -89,10 +97,11 @@ def least_squares(noisy: Sequence[Integers], parents: Sequence[Integers], spread
     """The best linear unbiased estimate of every cell. Level by level: the noisy numbers, and the spread of their noise."""
     upward = _upwards([level.astype(np.float64) for level in noisy], parents, spreads)
     top = upward[0]
-    found = [Estimates(top.z, top.variance, top.fourth)]
+    alpha = top.alpha if len(noisy) > 1 else np.ones_like(top.z)
+    found = [Estimates(top.z, top.variance, top.fourth, alpha, top.variance - alpha**2 * spreads[0].variance)]
     outside = np.zeros_like(top.z), np.zeros_like(top.z)
     own = np.ones_like(top.z)  # g
-    for part, whole, parent, spread in zip(upward[1:], upward, parents, spreads, strict=False):
+    for part, whole, parent, spread, of_own in zip(upward[1:], upward, parents, spreads, spreads[1:], strict=False):
         share = part.variance / whole.below_variance[parent]
         value = part.z + share * (found[-1].value - whole.below)[parent]
         siblings = share * (1 - own * (1 - whole.alpha))[parent]
@@ -102,7 +111,10 @@ def least_squares(noisy: Sequence[Integers], parents: Sequence[Integers], spread
             _outside(4, siblings, share, whole.below_fourth[parent] - part.fourth, (of_y**4 * spread.fourth + outside[1])[parent]),
         )
         own = 1 - siblings
-        found.append(Estimates(value, own**2 * part.variance + outside[0], own**4 * part.fourth + outside[1]))
+        variance = own**2 * part.variance + outside[0]
+        step = own * (part.alpha if part.alpha.size else 1.0)
+        rest = np.maximum(variance - step**2 * of_own.variance, 0)
+        found.append(Estimates(value, variance, own**4 * part.fourth + outside[1], step, rest))
     return found
 
 

@@ -118,13 +118,14 @@ def measured(tree: Tree, exact: Mapping[Key, Integers], finest: Mapping[Key, Int
 def published(tree: Tree, noisy: Sequence[Integers], quantities: Sequence[MeasurePlan], *, non_negative: bool) -> Published:
     """Consistent whole numbers, and 95 % intervals of what they are made from: the linear estimates, whose noise is known.
 
-    ``quantities``: of the levels, as ``noisy``. Ends are rounded outwards, cut at 0 with the value, and hold the value.
+    ``quantities``: of the levels, as ``noisy``. Ends are the outermost whole numbers of the interval, as the truth is whole; cut
+    at 0 with the value, and stretched to hold it.
     """
     estimates = least_squares(noisy, tree.parents, [spread_of(quantity.noise) for quantity in quantities])
     whole = np.concatenate(whole_numbers(estimates, tree.parents, non_negative=non_negative)[::-1])
     centre = np.concatenate([estimate.value for estimate in estimates[::-1]])
     half = np.concatenate([estimate.half_width for estimate in estimates[::-1]])
-    lower, upper = np.floor(centre - half).astype(np.int64), np.ceil(centre + half).astype(np.int64)
+    lower, upper = np.ceil(centre - half).astype(np.int64), np.floor(centre + half).astype(np.int64)
     if non_negative:
         lower, upper = np.maximum(lower, 0), np.maximum(upper, 0)
     return Published(whole, np.minimum(lower, whole), np.maximum(upper, whole))

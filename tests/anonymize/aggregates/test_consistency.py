@@ -101,9 +101,23 @@ def _beyond(weights, q):
     "weights", [[1], [1, 0.1], [1, 0.5], [1, 1], [1, 0.3, 0.3, 0.3], [1] + [0.1] * 40, [1] + [0.3] * 40, [1] * 24], ids=str
 )
 def test_the_width_of_mixed_laplace_noise_covers_nineteen_times_in_twenty(weights):
-    squares = sum(w**2 for w in weights)
-    half = Estimates(np.zeros(1), np.array([2 * squares]), np.array([12 * sum(w**4 for w in weights)])).half_width
-    assert 0.0455 <= _beyond(weights, float(half[0])) <= 0.0502
+    scale = 10_000  # far above the whole numbers
+    variance, fourth = 2 * scale**2 * sum(w**2 for w in weights), 12 * scale**4 * sum(w**4 for w in weights)
+    half = Estimates(np.zeros(1), np.array([float(variance)]), np.array([float(fourth)])).half_width
+    assert 0.0455 <= _beyond(weights, float(half[0]) / scale) <= 0.0502
+
+
+@settings(max_examples=25, deadline=None)
+@given(trees(), st.lists(st.sampled_from([0.5, 3.0, 40.0]), min_size=4, max_size=4))
+def test_each_estimate_knows_the_weight_of_its_own_measurement_and_the_rest(tree, variances):
+    sizes, parents = tree
+    spreads = [Spread(v, 3 * v * v) for v in variances[: len(sizes)]]
+    found = least_squares([np.zeros(size, dtype=int) for size in sizes], parents, spreads)
+    matrix = oracle.weights(sizes, parents, [s.variance for s in spreads])
+    own = np.diag(matrix)
+    assert np.concatenate([level.step for level in found]) == pytest.approx(own, abs=1e-8)
+    rest = matrix**2 @ np.repeat([s.variance for s in spreads], sizes) - own**2 * np.repeat([s.variance for s in spreads], sizes)
+    assert np.concatenate([level.rest for level in found]) == pytest.approx(rest, abs=1e-6)
 
 
 # --- whole numbers that add up -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -248,7 +249,13 @@ def test_levels_that_only_the_data_could_tell_are_refused(hierarchy, group, said
 # --- intervals, simulated ----------------------------------------------------------------------------------------
 
 
-def _published(family, sizes, truth, copies, seed):
+def _drawn(rng, family, scale, size):
+    if family == "gaussian":
+        return np.rint(rng.normal(0, scale, size)).astype(np.int64)
+    return rng.geometric(-math.expm1(-1 / scale), size) - rng.geometric(-math.expm1(-1 / scale), size)
+
+
+def _published(family, sizes, truth, copies, seed, scale=30):
     """Many copies of city → districts → blocks of the given numbers, each a tree of its own."""
     rng = np.random.default_rng(seed)
     districts, blocks = len(sizes), sum(sizes)
@@ -257,10 +264,9 @@ def _published(family, sizes, truth, copies, seed):
     fine = rng.poisson(truth, blocks * copies)
     exact = [np.bincount(np.repeat(np.arange(copies), blocks), fine), np.bincount(to_district, fine), fine]
     quantity = plan(dp_stage()).measures[0]
-    scales = (30, 30, 30) if family == "laplace" else (60, 60, 20)
+    scales = (scale, scale, scale) if family == "laplace" else (2 * scale, 2 * scale, scale)
     made = [replace(quantity, noise=of_scale(Fraction(s), "opendp") if family == "laplace" else of_variance(Fraction(s * s))) for s in scales]
-    drawn = [rng.laplace(0, s, level.size) if family == "laplace" else rng.normal(0, s, level.size) for s, level in zip(scales, exact, strict=True)]
-    noisy = [(level + np.rint(of)).astype(np.int64) for level, of in zip(exact, drawn, strict=True)]
+    noisy = [level + _drawn(rng, family, s, level.size) for s, level in zip(scales, exact, strict=True)]
     tree = totals.Tree((), (to_city, to_district))
     found = totals.published(tree, noisy, made, non_negative=True)
     inside = (found.lower <= np.concatenate(exact[::-1])) & (np.concatenate(exact[::-1]) <= found.upper)
@@ -272,6 +278,12 @@ def test_intervals_cover_nineteen_times_in_twenty_at_every_level(family):
     """20,000 cities: a coverage of 95 % is seen within 0.5 per cent. Seeded."""
     coverage, _ = _published(family, [1, 3, 8], 2000, 20_000, 20261122)
     assert all(0.945 <= share <= 0.96 for share in coverage)
+
+
+@pytest.mark.parametrize(("family", "scale"), [("laplace", 1), ("laplace", 4), ("gaussian", 4)])
+def test_little_noise_on_whole_numbers_is_covered_as_often(family, scale):
+    coverage, _ = _published(family, [1, 3, 8], 200, 10_000, 20261124, scale)
+    assert all(0.945 <= share <= (0.965 if scale > 1 else 0.98) for share in coverage)
 
 
 def test_cells_that_are_empty_are_covered_at_least_as_often():
