@@ -8,7 +8,7 @@ Of a count or a sum v with noise X, published as v + X (cut at 0 where the recip
 *unreliable* when h is more than :data:`WIDE` of what is published. With private cells, *hidden* is the share of cells that
 do not appear, and *usable* that of cells that do with a number that is not unreliable. Errors of a class of sizes are those of all its
 cells, whether they appear or not: what the noise does to a number of this size. Overall they are those of the numbers
-that appear. A mean or a variance has the interval that it would have if its noise came out at 0.
+that appear. A mean, a variance or a quantile has the interval that it would have if its noise came out at 0.
 What bounding cut off is in none of these: it is told beside them.
 """
 
@@ -24,9 +24,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from anonymize.aggregates import output, ratios
+from anonymize.aggregates import output, ratios, trees
 from anonymize.aggregates.noise import Integers
-from anonymize.aggregates.plan import Kind, MeasurePlan, Plan, reach_in_units
+from anonymize.aggregates.plan import Kind, MeasurePlan, Plan, bounds_in_units, reach_in_units, source
 from anonymize.aggregates.selection import Rule, intervals
 from anonymize.aggregates.tails import Floats, Tails, tails, truncated
 from anonymize.recipe import DpTable, Measure
@@ -48,7 +48,7 @@ STEPS = 26  # halvings of a ratio between 10^-9 and 10^9: beyond the digits that
 
 @dataclass(frozen=True)
 class Exact:
-    """The cells that hold somebody: ``persons`` (cell,), and every quantity (cell,), in units; never shown.
+    """The cells that hold somebody: ``persons`` (cell,), and every quantity (cell,), in units, a tree's (cell, node); never shown.
 
     ``empty``: cells of a public domain that hold nobody.
     """
@@ -92,7 +92,7 @@ def _thinned(exact: Exact, chosen: Integers) -> Integers:
     if len(chosen) <= MOST:
         return chosen
     # by size, then by the first quantity: both are spread as they are in the whole
-    first = next(iter(exact.values.values()), exact.persons)
+    first = next((values for values in exact.values.values() if values.ndim == 1), exact.persons)
     order = chosen[np.lexsort((first[chosen], exact.persons[chosen]))]
     return order[((np.arange(MOST) + 0.5) * len(order) / MOST).astype(np.int64)]
 
@@ -105,13 +105,13 @@ def _sizes(persons: Integers, shown: Floats) -> dict[str, Any]:
 
 
 def _measure(measure: Measure, parts: list[Exact], shown: list[Floats], stage: DpTable, planned: Plan) -> dict[str, Any]:
-    of = planned.of(measure.name)
+    of = planned.of(source(stage, measure).name)
     reckon = _RECKONED.get(measure.kind)
     found: dict[str, Any] = {"name": measure.name, "kind": measure.kind, "column": measure.column, "half_width": None}
     if reckon is None or not of:
         return {**found, "forecast": False, "overall": None, "classes": [None for _ in CLASSES]}
     figures = [reckon(measure, part, share, stage, planned, i == 0) for i, (part, share) in enumerate(zip(parts, shown, strict=True))]
-    if len(of) == 1:
+    if len(of) == 1 and measure.rank is None:
         found["half_width"] = format(next(iter(of.values())).error, "f")
     return {**found, "forecast": True, "overall": figures[0], "classes": figures[1:]}
 
@@ -235,6 +235,23 @@ def _of_ratio(measure: Measure, part: Exact, shown: Floats, stage: DpTable, plan
     }
 
 
+def _of_quantile(measure: Measure, part: Exact, shown: Floats, stage: DpTable, planned: Plan, appearing: bool) -> dict[str, Any] | None:
+    weights = shown if appearing else np.ones_like(shown)
+    (quantity,) = planned.of(source(stage, measure).name).values()
+    if quantity.tree is None or measure.rank is None or not _enough(weights):
+        return None
+    first, unit = bounds_in_units(measure)[0], float(measure.unit)
+    found = trees.quantile(quantity.tree, part.values[quantity.key], float(measure.rank), quantity.noise)
+    value, lower, upper = ((first + leaf) * unit for leaf in found)
+    half = (upper - lower) / 2
+    return {
+        "absolute_error": None,
+        "relative_error": None,
+        "half_width": _middle(half, weights),
+        **_shares(shown, np.where(half > float(WIDE) * np.abs(value), shown, 0.0)),
+    }
+
+
 def _ratio_error(measure: Measure, of: Mapping[Kind, MeasurePlan], exact: Mapping[Kind, Integers], mean: Floats, weights: Floats) -> float | None:
     """The median over the cells of the median error of each, |S-noise - m·N-noise|/N, as a share of the mean."""
     count, above = exact["values"].astype(np.float64), exact["centred"].astype(np.float64)
@@ -259,6 +276,8 @@ _RECKONED: Mapping[str, Reckoned] = {
     "sum": _of_noise,
     "mean": _of_ratio,
     "variance": _of_ratio,
+    "quantile": _of_quantile,
+    "median": _of_quantile,
 }
 """Kinds of measure whose error is known; any other is said not to be."""
 

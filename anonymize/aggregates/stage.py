@@ -79,6 +79,7 @@ class Counted:
     def forecast(self, stage: DpTable, planned: Plan) -> dict[str, Any]:
         """How wrong a table of these cells will be: for the internal half."""
         values = {key: self.cells[column].to_numpy(dtype=np.int64) for key, column in _sources(stage, planned).items()}
+        values |= _nodes(self.cells, stage, planned, self.bounded.leaves, [f"g{i}" for i in range(len(self.dims))])
         empty = 0 if stage.cells == "private" else len(next(iter(self.exact.groups.values()))) - len(self.cells)
         return forecast.expected(forecast.Exact(self.cells["persons"].to_numpy(dtype=np.int64), values, empty), stage, planned)
 

@@ -227,3 +227,19 @@ def test_a_count_that_only_leaves_get_noise_for_is_found(two_levels, monkeypatch
 
     monkeypatch.setattr(noise, "add_noise", leaves_only)
     assert _accused(ONE_CELL, ONE_LEAF)
+
+
+# --- what is foretold --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["laplace", "gaussian"])
+def test_larger_cells_and_more_budget_are_foretold_shorter_intervals(engine, kind):
+    wide = MEDIAN | {"upper": 100}
+    rows = table_of([_row(f"{place}{i}", 20 + i % 60, place) for place, n in (("a", 5000), ("b", 400)) for i in range(n)])
+    foretold = []
+    for epsilon in ("1", "4"):
+        stage = dp_stage(measures=[wide], noise=kind, epsilon=epsilon)
+        (measure,) = release(engine, rows, stage).report_internal["forecast"]["measures"]
+        foretold.append([figures["half_width"] for figures in measure["classes"][2:]])
+    assert foretold[0][0] > foretold[0][1] > 0  # hundreds of people, thousands
+    assert foretold[0][0] > foretold[1][0]
