@@ -154,6 +154,7 @@ def _run(job: _Job) -> RunResult:
     report = reports.build(
         job.recipe, sha256=sha256, bytes=job.target.stat().st_size, rows=made.rows, columns=made.columns,
         guarantee=made.guarantee, treatment=prepared.treatment, counts=prepared.counts, public=made.public, internal=made.internal,
+        engine=job.engine.library,
     )
     job.progress("done", 1.0)
     return RunResult(job.target, sha256, made.rows, report, sample(job.target))

@@ -20,9 +20,9 @@ from anonymize.recipe import Column, DpTable, KAnonymity, Pseudonym, Recipe, Tru
 _LIBRARIES = ("duckdb", "narwhals", "pandas", "numpy", "pyarrow", "diffprivlib", "opendp", "faker")
 
 
-def libraries() -> dict[str, str]:
-    """Versions of the libraries that the result depends on."""
-    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+def libraries(*engine: str) -> dict[str, str]:
+    """Versions of the libraries that the result depends on, with that of the table engine."""
+    return {name: importlib.metadata.version(name) for name in dict.fromkeys((*_LIBRARIES, *engine))}
 
 
 def column_type(kind: pa.DataType) -> str:
@@ -137,16 +137,16 @@ def nothing_personal(columns: list[str]) -> dict[str, Any]:
 
 def build(
     recipe: Recipe, *, sha256: str, bytes: int, rows: int, columns: list[dict[str, Any]], guarantee: dict[str, Any],
-    treatment: tuple[str, ...], counts: dict[str, int], public: dict[str, Any], internal: dict[str, Any],
+    treatment: tuple[str, ...], counts: dict[str, int], public: dict[str, Any], internal: dict[str, Any], engine: str = "duckdb",
 ) -> dict[str, Any]:
-    """The report as a JSON document (see docs/reference/report.md)."""
+    """The report as a JSON document (see docs/reference/report.md); ``engine``: the table engine's library."""
     return {
         "report": 1,
         "title": recipe.title,
         "recipe_sha256": recipe.sha256(),
         "artefact": {"sha256": sha256, "bytes": bytes, "rows": rows, "columns": columns},
         "guarantee": guarantee,
-        "public": {**public, "treatment": [*treatment, *public.get("treatment", [])], "libraries": libraries()},
+        "public": {**public, "treatment": [*treatment, *public.get("treatment", [])], "libraries": libraries(engine)},
         "internal": {**internal, "input": counts},
     }
 

@@ -36,6 +36,8 @@ class TableEngine(Protocol):
     and integers and decimals stay exact. Row order carries no meaning except after an explicit sort.
     """
 
+    library: str
+    """The name under which what it computes with was installed; reports give the version."""
     failures: tuple[type[Exception], ...]
     """What its frames raise of their own, also while expressions are put together; such an error's text may quote a value."""
 

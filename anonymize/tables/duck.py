@@ -53,6 +53,7 @@ class DuckEngine:
         }
         if threads is not None:
             settings["threads"] = str(threads)
+        self.library = "duckdb"
         self.failures: tuple[type[Exception], ...] = (duckdb.Error,)
         self._kept: set[str] = set()
         self._scratch = temp_directory

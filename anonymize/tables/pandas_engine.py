@@ -35,6 +35,7 @@ from anonymize.tables.base import (
 class PandasEngine:
     """Everything in memory, with Arrow dtypes, one thread."""
 
+    library = "pandas"
     failures: tuple[type[Exception], ...] = ()
 
     def scan_parquet(self, path: Path) -> Frame:

@@ -41,6 +41,7 @@ class SparkEngine:
 
     def __init__(self, spark: SparkSession | None = None, temp_directory: Path | None = None, master: str | None = None) -> None:
         self._spark = ours(session(master) if spark is None else spark)
+        self.library = "pyspark"
         self.failures = failures()
         self._folder = Path(tempfile.mkdtemp(prefix="spark-", dir=temp_directory))
         self._kept: dict[int, tuple[DataFrame, Path]] = {}  # by identity: the frame as it was given out

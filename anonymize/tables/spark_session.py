@@ -63,8 +63,9 @@ def session(master: str | None = None, **more: str) -> SparkSession:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it does not know pandas 3 yet, and we hand it Arrow tables only
         from pyspark.sql import SparkSession
-    running: SparkSession | None = SparkSession.getActiveSession()
-    return running if running is not None else _started(SparkSession.builder, master or os.environ.get(MASTER) or "local[*]", more)
+
+        running: SparkSession | None = SparkSession.getActiveSession()
+        return running if running is not None else _started(SparkSession.builder, master or os.environ.get(MASTER) or "local[*]", more)
 
 
 def missing() -> str | None:
@@ -78,7 +79,9 @@ def missing() -> str | None:
 def ours(running: SparkSession) -> SparkSession:
     """A session of the same Spark with the settings that exactness depends on; the caller's own keeps its own."""
     _hush()
-    made = running.newSession()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = running.newSession()
     for name, value in SESSION.items():
         made.conf.set(name, value)
     return made
