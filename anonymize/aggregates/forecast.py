@@ -41,6 +41,8 @@ WIDE = Decimal("0.5")
 """A number is unreliable when half its 95 % interval is more than this share of it."""
 MOST = 4096
 """Cells of a class that are looked at; where there are more, as many by even steps of their rank: off by 1 in 4,096."""
+COUNTS, FEWEST = 1_000_000, 64
+"""Where cells hold trees, fewer are looked at: as many as have so many counts, and no fewer than these."""
 LEAST = 0.5
 """Cells that must be expected to appear for their errors to be spoken of."""
 STEPS = 26  # halvings of a ratio between 10^-9 and 10^9: beyond the digits that are kept
@@ -89,12 +91,14 @@ def _within(persons: Integers, low: int, high: int | None) -> npt.NDArray[np.boo
 
 
 def _thinned(exact: Exact, chosen: Integers) -> Integers:
-    if len(chosen) <= MOST:
+    nodes = sum(values.shape[1] for values in exact.values.values() if values.ndim == 2)
+    most = max(FEWEST, min(MOST, COUNTS // max(nodes, 1)))
+    if len(chosen) <= most:
         return chosen
     # by size, then by the first quantity: both are spread as they are in the whole
     first = next((values for values in exact.values.values() if values.ndim == 1), exact.persons)
     order = chosen[np.lexsort((first[chosen], exact.persons[chosen]))]
-    return order[((np.arange(MOST) + 0.5) * len(order) / MOST).astype(np.int64)]
+    return order[((np.arange(most) + 0.5) * len(order) / most).astype(np.int64)]
 
 
 def _sizes(persons: Integers, shown: Floats) -> dict[str, Any]:
