@@ -116,6 +116,7 @@ def dp_promise(stage: DpTable, unit: Mapping[str, Any] = promised_units.PERSON, 
         "max_cells_per_person": stage.max_cells_per_person,
         "max_rows_per_cell": stage.max_rows_per_cell,
         **({"missing_person_key": "nobody"} if of_nobody else {}),
+        **({"allow_large_delta": True} if stage.allow_large_delta else {}),
     }
 
 

@@ -322,6 +322,8 @@ def _notes(stage: DpTable, planned: Plan) -> list[str]:
             f"Of each group only the {stage.top.limit} largest by {stage.top.measure} are shown. The largest of noisy values tend to "
             "be too large, so their intervals are wider: with a chance of 95 % those of a group hold all at once."
         )
+    if stage.allow_large_delta:
+        notes.append("Delta may be as large as one in the number of persons, which allows publishing one of them as is: the recipe says so.")
     if stage.cells == "private":
         notes.append("A cell that is absent is empty, or held by few persons: the table does not tell which.")
     return notes

@@ -19,6 +19,8 @@ def table_flags(report: dict[str, Any]) -> Iterator[Flag]:
     guarantee = report.get("guarantee", {})
     if guarantee.get("missing_person_key") == "nobody":
         yield Flag("stop", "rows_of_nobody", number(bounding_of(report).get("rows_of_nobody")))
+    if guarantee.get("allow_large_delta"):
+        yield Flag("stop", "large_delta", guarantee["delta"])
     period = {"person_day": _("one day"), "person_week": _("one week"), "person_month": _("one month")}.get(guarantee.get("unit", ""))
     if period:
         yield Flag("warning", "unit_of_a_period", f"{period} ({guarantee.get('time_zone', '')})")

@@ -209,6 +209,12 @@ def test_a_release_says_its_unit_in_report_page_and_preview(steward, officer, by
     assert {flag.code: flag.figure for flag in red_flags(review, steward)}["rows_of_nobody"] == "–"
 
 
+def test_a_delta_that_allows_one_person_as_is_stops_the_officer():
+    flags = {flag.code: flag for flag in table_flags({"guarantee": {"allow_large_delta": True, "delta": "0.01", "epsilon": "1"}})}
+    assert (flags["large_delta"].level, flags["large_delta"].figure) == ("stop", "0.01")
+    assert not list(table_flags({"guarantee": {"delta": "0.01", "epsilon": "1"}}))
+
+
 # --- what limits cut off -----------------------------------------------------------------------------------------
 
 CUT = {
