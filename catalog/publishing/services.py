@@ -32,6 +32,7 @@ from catalog.publishing.states import (
     WAITING,
     WITHDRAWN,
 )
+from catalog.releases.appending import versions_of
 from catalog.releases.models import Run
 from catalog.review.binding import configuration_sha256
 from catalog.review.models import Review
@@ -117,11 +118,18 @@ def _publication(review: Review, name: str, columns: list[dict[str, Any]]) -> Pu
         dataset=dataset, number=number, review=review, artefact_sha256=review.artefact_sha256, store_name=name,
         bytes=run.artefact_bytes or 0, rows=run.artefact_rows or 0, columns=columns,
         guarantee=report["guarantee"]["family"], public_recipe=public_recipe(run.recipe),
-        public_report={**report["public"], "guarantee": report["guarantee"]},
+        public_report={**report["public"], "guarantee": report["guarantee"], **_also_from(run)},
     )  # fmt: skip
     if before is not None:
         Publication.objects.filter(pk=before.pk).update(superseded_by=publication)
     return publication
+
+
+def _also_from(run: Run) -> dict[str, Any]:
+    """The other datasets whose rows are in it, with the attribution that their contracts ask for."""
+    contracts = [(version.dataset.slug, getattr(version.dataset, "contract", None)) for version in versions_of(run)]
+    others = [{"dataset": slug, "attribution": "" if contract is None else contract.attribution} for slug, contract in contracts]
+    return {"also_from": others} if others else {}
 
 
 def public_recipe(recipe: dict[str, Any]) -> dict[str, Any]:

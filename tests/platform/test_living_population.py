@@ -44,8 +44,8 @@ def residents():
     )  # fmt: skip
 
 
-def sold(steward, residents, slug, table, roles):
-    made = makers.dataset(steward, population=residents)
+def sold(steward, residents, slug, table, roles, **fields):
+    made = makers.dataset(steward, population=residents, **fields)
     made.slug = slug
     made.save()
     makers.ready_version(steward, made, table.to_pandas(), roles)
@@ -80,12 +80,15 @@ def test_signalling_becomes_a_map_of_people_present_that_is_near_the_truth(lived
     assert "Time (" in drawn.over
 
 
-def test_night_buses_are_released_from_signalling_joined_with_taxis(lived, steward, residents):
+def test_night_buses_are_released_from_signalling_joined_with_taxis(lived, steward, residents, client, monkeypatch):
     roles = {"subscriber": "person_key", "event_at": "event_time", "dong_code": "place"}
     seen = sold(steward, residents, "signalling", sources.signalling(lived, 3), roles)
     trips = {"caller": "person_key", "pickup_at": "event_time", "dropoff_at": "event_time", "pickup_dong": "place", "dropoff_dong": "place", "fare": "plain"}
-    sold(steward, residents, worked.TAXIS, sources.taxis(lived, 3), trips)
+    contract = {**makers.CONTRACT, "attribution": "Source: Haneul Taxi"}
+    sold(steward, residents, worked.TAXIS, sources.taxis(lived, 3), trips, source="purchased", contract=contract)
     made = released(steward, seen, worked.night_bus(lived.totals))
     assert made.rows == 12 * 12 * 24
     assert {column["name"] for column in made.columns} >= {"origin", "destination", "event_at_hour_of_day", "people", "ways"}
     assert "caller" not in json.dumps([made.public_recipe, made.public_report])
+    monkeypatch.setattr("catalog.publishing.views.chart_of", lambda publication: None)
+    assert "Source: Haneul Taxi" in client.get("/datasets/signalling").content.decode()
