@@ -98,7 +98,8 @@ def _thinned(exact: Exact, chosen: Integers) -> Integers:
     # by size, then by the first quantity: both are spread as they are in the whole
     first = next((values for values in exact.values.values() if values.ndim == 1), exact.persons)
     order = chosen[np.lexsort((first[chosen], exact.persons[chosen]))]
-    return order[((np.arange(most) + 0.5) * len(order) / most).astype(np.int64)]
+    even = ((np.arange(most) + 0.5) * len(order) / most).astype(np.int64)
+    return np.asarray(order[even], dtype=np.int64)
 
 
 def _sizes(persons: Integers, shown: Floats) -> dict[str, Any]:
