@@ -225,3 +225,8 @@ def test_the_command_prints_what_is_proposed(events, tmp_path, capsys):
     assert main(["bounds", str(tmp_path / "recipe.json"), "--input", str(events), "--epsilon", "3"]) == 0
     assert json.loads(capsys.readouterr().out)["bounds"] == 1
     assert main(["bounds", str(tmp_path / "recipe.json"), "--input", str(events), "--epsilon", "plenty"]) == 2
+
+
+def test_a_quantile_is_asked_for_its_bounds_too(no_noise):
+    median = {"name": "typical", "kind": "median", "column": "amount", "lower": "0", "upper": "10"}
+    assert asked(stage(measures=[median]), rows=[{"who": "p", "place": "a", "amount": Decimal(700)}])["upper"].bound == 1000
