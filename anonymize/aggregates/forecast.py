@@ -26,8 +26,9 @@ import numpy.typing as npt
 
 from anonymize.aggregates import output, ratios, trees
 from anonymize.aggregates.noise import Integers
-from anonymize.aggregates.plan import Kind, MeasurePlan, Plan, bounds_in_units, reach_in_units, source
+from anonymize.aggregates.plan import MeasurePlan, Plan
 from anonymize.aggregates.selection import Rule, intervals
+from anonymize.aggregates.sensitivity import Kind, bounds_in_units, reach_in_units, source
 from anonymize.aggregates.tails import Floats, Tails, tails, truncated
 from anonymize.recipe import DpTable, Measure
 

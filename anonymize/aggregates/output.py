@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 from anonymize.aggregates import ratios, top, totals, trees
 from anonymize.aggregates.dimensions import Dimension
 from anonymize.aggregates.noise import Integers
-from anonymize.aggregates.plan import Key, Kind, MeasurePlan, Plan, bounds_in_units, source
+from anonymize.aggregates.plan import MeasurePlan, Plan
 from anonymize.aggregates.ratios import fine_unit
 from anonymize.aggregates.rounding import is_unreliable, rounded
 from anonymize.aggregates.selection import intervals
+from anonymize.aggregates.sensitivity import Key, Kind, bounds_in_units, source
 from anonymize.aggregates.totals import Tree
 from anonymize.errors import PrivacyNotMet
 from anonymize.recipe import OF_A_GRID, RANK, DpTable, GroupBy, Measure

@@ -34,11 +34,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from anonymize.aggregates import gaussian, trees
 from anonymize.aggregates.accounting import Loss, Part, Unit, rho_of_epsilon
@@ -54,28 +53,27 @@ from anonymize.aggregates.noise import (
     of_variance,
 )
 from anonymize.aggregates.selection import Rule, rule
+from anonymize.aggregates.sensitivity import (
+    INGREDIENTS,
+    Key,
+    Kind,
+    Size,
+    bounds_in_units,
+    most_cells,
+    most_per_cell,
+    most_rows,
+    most_rows_in_all,
+    size_of,
+    source,
+)
 from anonymize.aggregates.trees import Tree
 from anonymize.errors import Problem, RecipeError
-from anonymize.recipe import OF_A_GRID, DpTable, Measure
+from anonymize.recipe import DpTable, Measure
 from anonymize.tables.base import PLACES
 
 CONFIDENCE = Decimal("0.95")
 MAX_VALUE = Decimal(10) ** 15
 SAMPLER_SHARE = Fraction(1, 10)  # of a stage's δ, at most, for the imperfection of a fast sampler
-
-Kind = Literal["persons", "rows", "sum", "values", "centred", "squares", "nodes", "selection"]
-Key: TypeAlias = tuple[str, Kind]
-INGREDIENTS: Mapping[str, tuple[Kind, ...]] = {
-    "persons": ("persons",),
-    "rows": ("rows",),
-    "sum": ("sum",),
-    "mean": ("values", "centred"),
-    "variance": ("values", "centred", "squares"),
-    "quantile": ("nodes",),
-    "median": ("nodes",),
-}
-"""The quantities that noise is drawn for, a kind of measure."""
-
 
 @dataclass(frozen=True)
 class MeasurePlan:
@@ -254,9 +252,9 @@ def _plan(stage: DpTable, drawn: list[MeasurePlan], selection: MeasurePlan | Non
     return Plan(
         epsilon=stage.epsilon,
         delta=stage.delta,
-        max_cells=_cells(stage),
-        max_rows=_rows(stage),
-        max_rows_in_all=_in_all(stage),
+        max_cells=most_cells(stage),
+        max_rows=most_rows(stage),
+        max_rows_in_all=most_rows_in_all(stage),
         measures=tuple(quantity for quantity in drawn if quantity.kind != "selection"),
         selection=selection,
         selection_delta=delta,
@@ -271,15 +269,6 @@ def rule_of(selection: MeasurePlan, delta: Fraction, minimum: int) -> Rule:
         message = "delta leaves nothing for choosing the cells: raise it"
         raise RecipeError(message, problems=(_at("/delta", message),))
     return rule(selection.noise.rate, delta / selection.cells, minimum)
-
-
-def source(stage: DpTable, measure: Measure) -> Measure:
-    """The measure whose quantities a measure is read from: itself, but quantiles of one column on one grid share a tree."""
-    if measure.kind not in OF_A_GRID:
-        return measure
-    grid = (measure.column, measure.lower, measure.upper, measure.unit)
-    alike = (m for m in stage.measures if m.kind in OF_A_GRID and (m.column, m.lower, m.upper, m.unit) == grid)
-    return next(alike, measure)
 
 
 def _weight(stage: DpTable, measure: Measure) -> Fraction:
@@ -308,47 +297,21 @@ def _shares(wanted: list[tuple[str, Kind, Measure | None, Fraction]], whole: Fra
 def _laplace_quantity(
     stage: DpTable, name: str, kind: Kind, measure: Measure | None, _: Fraction, epsilon: Fraction, quantities: int
 ) -> MeasurePlan:
-    size = _size(stage, kind, measure)
+    size = size_of(stage, kind, measure)
     scale = size.sensitivity / epsilon
     sampler, delta = _sampler(stage, scale, size, quantities)
     return MeasurePlan(name, kind, _unit(kind, measure), epsilon, size.per_cell, size.cells, of_scale(scale, sampler), delta, size.most, size.tree)
 
 
 def _gaussian_quantity(stage: DpTable, name: str, kind: Kind, measure: Measure | None, rho: Fraction) -> MeasurePlan:
-    size = _size(stage, kind, measure)
+    size = size_of(stage, kind, measure)
     noise = of_variance(gaussian.sigma_of_rho(size.per_cell * size.sensitivity, rho))
     return MeasurePlan(name, kind, _unit(kind, measure), rho, size.per_cell, size.cells, noise, Fraction(0), size.most, size.tree)
 
 
-@dataclass(frozen=True)
-class _Size:
-    """How much one person changes a quantity, as in :class:`MeasurePlan`. ``draws``: the most draws of noise whose numbers
-    one person changes: the rows of a cell may be in as many nodes of a level."""
-
-    per_cell: int
-    cells: int
-    most: int | None
-    draws: int
-    tree: Tree | None = None
-
-    @property
-    def sensitivity(self) -> int:
-        return self.per_cell * self.cells if self.most is None else self.most
-
-
-def _size(stage: DpTable, kind: Kind, measure: Measure | None) -> _Size:
-    per_cell, cells, most = _per_cell(stage, kind, measure), _cells(stage), _most(stage, kind, measure)
-    if kind != "nodes" or measure is None:
-        return _Size(per_cell, cells, most, draws=cells)
-    lower, upper = bounds_in_units(measure)
-    tree = trees.best_tree(upper - lower + 1, squared=stage.noise == "gaussian")
-    in_all = per_cell * cells if most is None else most
-    return _Size(per_cell, cells * tree.levels, None if most is None else most * tree.levels, in_all * tree.levels, tree)
-
-
 def _selection_quantity(stage: DpTable, name: str, kind: Kind, measure: Measure | None, rho: Fraction) -> MeasurePlan:
     """ε of one cell whose C-fold composition is ρ-zCDP: C·ε²/2 = ρ, rounded downwards."""
-    cells = _cells(stage)
+    cells = most_cells(stage)
     epsilon = Fraction(math.nextafter(math.sqrt(2 * rho / cells), 0.0)) * (1 - Fraction(1, 2**50))
     return MeasurePlan(name, kind, Decimal(1), rho, 1, cells, of_scale(1 / epsilon, "opendp"), Fraction(0))
 
@@ -358,64 +321,7 @@ def _unit(kind: Kind, measure: Measure | None) -> Decimal:
     return Decimal(1) if counted or measure is None else measure.unit
 
 
-def _cells(stage: DpTable) -> int:
-    """The most cells of a person: each holds at least one row."""
-    return min(stage.max_cells_per_person, stage.max_rows_per_person or stage.max_cells_per_person)
-
-
-def _rows(stage: DpTable) -> int:
-    """The most rows of a person in one cell."""
-    return min(stage.max_rows_per_cell, stage.max_rows_per_person or stage.max_rows_per_cell)
-
-
-def _in_all(stage: DpTable) -> int | None:
-    """The most rows of a person in all cells together, where that says more than the limits of cells do."""
-    most = stage.max_rows_per_person
-    return most if most is not None and most < _cells(stage) * _rows(stage) else None
-
-
-def _per_cell(stage: DpTable, kind: Kind, measure: Measure | None) -> int:
-    return 1 if kind in ("persons", "selection") else _rows(stage) * _per_row(kind, measure)
-
-
-def _most(stage: DpTable, kind: Kind, measure: Measure | None) -> int | None:
-    most = _in_all(stage)
-    return None if most is None or kind in ("persons", "selection") else most * _per_row(kind, measure)
-
-
-def _per_row(kind: Kind, measure: Measure | None) -> int:
-    """Most that one row changes."""
-    if kind in ("rows", "values", "nodes") or measure is None:
-        return 1
-    if kind == "sum":
-        return max(abs(units) for units in bounds_in_units(measure))
-    return reach_in_units(measure) ** (2 if kind == "squares" else 1)
-
-
-def bounds_in_units(measure: Measure) -> tuple[int, int]:
-    """``lower`` and ``upper`` of a sum as whole numbers of its unit. Raises RecipeError where they are missing."""
-    if measure.lower is None or measure.upper is None:
-        raise RecipeError(f"measure {measure.name!r} has no bounds")
-    lower, upper = Fraction(measure.lower) / Fraction(measure.unit), Fraction(measure.upper) / Fraction(measure.unit)
-    if lower.denominator != 1 or upper.denominator != 1:
-        raise RecipeError(f"measure {measure.name!r}: lower and upper must be whole multiples of unit")
-    return int(lower), int(upper)
-
-
-def middle_in_units(measure: Measure) -> int:
-    """The middle of the bounds, in whole units, rounded downwards: what means and variances are counted from."""
-    lower, upper = bounds_in_units(measure)
-    return (lower + upper) // 2
-
-
-def reach_in_units(measure: Measure) -> int:
-    """The farthest that a clamped value can be from the middle."""
-    lower, upper = bounds_in_units(measure)
-    middle = middle_in_units(measure)
-    return max(upper - middle, middle - lower)
-
-
-def _sampler(stage: DpTable, scale: Fraction, size: _Size, measures: int) -> tuple[Sampler, Fraction]:
+def _sampler(stage: DpTable, scale: Fraction, size: Size, measures: int) -> tuple[Sampler, Fraction]:
     """diffprivlib where its scale is allowed and the δ of its draws is a small part of the stage's; else OpenDP."""
     if scale <= MAX_DIFFPRIVLIB_SCALE and stage.delta > 0:
         delta = size.draws * draw_delta(scale, size.per_cell / scale)
@@ -441,7 +347,7 @@ def _measure_problems(stage: DpTable, i: int, measure: Measure) -> list[Problem]
     if (Fraction(measure.unit) * 10**PLACES).denominator != 1:
         return [_at(f"/measures/{i}/unit", f"a unit has at most {PLACES} decimal places")]
     in_units = max(abs(units) for units in bounds_in_units(measure))
-    largest = max(_per_cell(stage, kind, measure) for kind in INGREDIENTS[measure.kind])
+    largest = max(most_per_cell(stage, kind, measure) for kind in INGREDIENTS[measure.kind])
     if not (in_units * measure.unit <= MAX_VALUE and in_units * stage.max_rows_per_cell < MAX_ABS and largest < MAX_ABS):
         return [_at(f"/measures/{i}/unit", "the sum of one person could leave the integers: choose a larger unit")]
     return []

@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from anonymize.aggregates.noise import AnyNoise, GaussianNoise, Integers
-from anonymize.aggregates.plan import Kind, MeasurePlan, middle_in_units, reach_in_units
+from anonymize.aggregates.plan import MeasurePlan
+from anonymize.aggregates.sensitivity import Kind, middle_in_units, reach_in_units
 from anonymize.recipe import Measure
 
 Floats: TypeAlias = npt.NDArray[np.float64]

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from anonymize.aggregates import bins
 from anonymize.aggregates.dimensions import Dimension
-from anonymize.aggregates.plan import INGREDIENTS, Kind, bounds_in_units, middle_in_units, source
+from anonymize.aggregates.sensitivity import INGREDIENTS, Kind, bounds_in_units, middle_in_units, source
 from anonymize.columns.hierarchies import Ladder
 from anonymize.errors import InputError, Problem, RecipeError
 from anonymize.recipe import OF_A_GRID, DpTable, Measure

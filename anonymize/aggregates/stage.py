@@ -22,8 +22,9 @@ from anonymize.aggregates.bounding import Bounded, bounded_cells
 from anonymize.aggregates.dimensions import Dimension, dimensions
 from anonymize.aggregates.leaves import dense as leaf_counts
 from anonymize.aggregates.noise import MAX_ABS, Integers, Noise
-from anonymize.aggregates.plan import Key, Plan, plan
+from anonymize.aggregates.plan import Plan, plan
 from anonymize.aggregates.rows import Shaped, amounts_of, check_columns, leaf_of, of_columns, shape
+from anonymize.aggregates.sensitivity import Key
 from anonymize.columns.hierarchies import Ladder
 from anonymize.errors import PrivacyNotMet, Problem, RecipeError
 from anonymize.recipe import DpTable, PrivacyUnit

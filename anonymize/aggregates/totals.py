@@ -27,7 +27,8 @@ from anonymize.aggregates import noise
 from anonymize.aggregates.consistency import least_squares, spread_of, whole_numbers
 from anonymize.aggregates.dimensions import Dimension
 from anonymize.aggregates.noise import Integers
-from anonymize.aggregates.plan import Key, MeasurePlan, Plan, described
+from anonymize.aggregates.plan import MeasurePlan, Plan, described
+from anonymize.aggregates.sensitivity import Key
 from anonymize.columns.hierarchies import Ladder, as_text
 from anonymize.errors import PrivacyNotMet, Problem, RecipeError
 from anonymize.recipe import DpTable

@@ -20,6 +20,7 @@ import pytest
 
 from anonymize.aggregates import noise as noise_module
 from anonymize.aggregates import plan as plan_module
+from anonymize.aggregates import sensitivity
 from anonymize.aggregates import stage as staging
 from anonymize.aggregates.noise import GaussianNoise, of_scale
 from anonymize.recipe import DpTable
@@ -156,19 +157,21 @@ def _per_cell(wrong: Callable[[Any], int]) -> Callable[[pytest.MonkeyPatch], Non
     """Another idea of how much one row changes; ``wrong`` takes (kind, measure)."""
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(plan_module, "_per_row", lambda kind, measure: wrong((kind, measure)))
+        patch.setattr(sensitivity, "per_row", lambda kind, measure: wrong((kind, measure)))
 
     return plant
 
 
 def _one_cell_only(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan_module, "_cells", lambda stage: 1)
+    for module in (plan_module, sensitivity):
+        patch.setattr(module, "most_cells", lambda stage: 1)
     right = staging.plan
     patch.setattr(staging, "plan", lambda stage: replace(right(stage), max_cells=stage.max_cells_per_person))
 
 
 def _one_row_only(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan_module, "_rows", lambda stage: 1)
+    for module in (plan_module, sensitivity):
+        patch.setattr(module, "most_rows", lambda stage: 1)
     right = staging.plan
     patch.setattr(staging, "plan", lambda stage: replace(right(stage), max_rows=stage.max_rows_per_cell))
 
