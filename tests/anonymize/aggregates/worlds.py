@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,11 +60,17 @@ def exact(rows: pd.DataFrame, stage: DpTable) -> staging.ExactCells:
     """The cells just before noise, by the very functions of the stage."""
     dims = dimensions(stage, TYPES)
     planned = staging.plan(stage)
-    with DuckEngine(threads=1) as engine:
-        frame = engine.from_pandas(rows)
-        shaped = staging.shape(engine, frame, stage=stage, dimensions=dims, unit=("who",), ladders={})
-        cells, bounded = staging.bounded_cells(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows, in_all=planned.max_rows_in_all)
-        return staging.exact_cells(cells, stage, planned, dims, bounded.leaves)
+    engine = _engine()
+    frame = engine.from_pandas(rows)
+    shaped = staging.shape(engine, frame, stage=stage, dimensions=dims, unit=("who",), ladders={})
+    cells, bounded = staging.bounded_cells(engine, shaped, max_cells=planned.max_cells, max_rows=planned.max_rows, in_all=planned.max_rows_in_all)
+    return staging.exact_cells(cells, stage, planned, dims, bounded.leaves)
+
+
+@cache
+def _engine() -> TableEngine:
+    """One for all small tables of a process: to start it takes longer than to count them."""
+    return DuckEngine(threads=1)
 
 
 def many_draws(rows: pd.DataFrame, stage: DpTable, copies: int, places: list[str], measure: str) -> Integers:
