@@ -37,7 +37,7 @@ class DuckEngine:
     """A private in-memory DuckDB that spills to ``temp_directory``, and nowhere when that is None.
 
     ``memory_limit`` is DuckDB's own form, such as ``1GB``; ``threads`` None takes all cores.
-    No extension is ever downloaded or loaded from disk. What it spills is not encrypted (DuckDB does that only with
+    No extension is ever downloaded or loaded from disk. What it spills, and parts of a table that it writes there, is not encrypted (DuckDB does that only with
     an extension): give it a scratch folder that its owner removes, also after a worker was killed.
     """
 

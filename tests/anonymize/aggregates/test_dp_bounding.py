@@ -169,6 +169,18 @@ def test_a_table_worked_through_in_parts_gives_the_same_cells(parted, monkeypatc
     assert (counts.persons, counts.rows_before, counts.rows_after, counts.person_cells_after) == (60, 120, 120, 60)
 
 
+def test_parts_grow_where_they_would_be_too_many(duck, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bounding, "ROWS_A_PART", 1)
+    monkeypatch.setattr(bounding, "MOST_PARTS", 3)
+    in_parts = DuckEngine.in_parts
+    monkeypatch.setattr(DuckEngine, "in_parts", lambda engine, frame, column, parts: asked.append(parts) or in_parts(engine, frame, column, parts))
+    rows = [oracle.Row(f"p{i}", ("x", i % 3), (i,)) for i in range(20)]
+    cells, _ = bounding.bounded_cells(duck, _shaped(duck, rows), max_cells=4, max_rows=2)
+    assert asked == [3]
+    assert int(cells["persons"].sum()) == 20
+
+
 def test_a_person_in_two_parts_would_be_counted_twice(duck, monkeypatch):
     """Plants the fault: parts of rows in place of parts of persons."""
     rows = [oracle.Row(f"p{i}", ("x", 1), (i,)) for i in range(60)] * 2
