@@ -54,7 +54,7 @@ class _Released:
 
 
 def _released(world: World, rows: list[dict[str, Any]]) -> _Released:
-    cells = _exact(world.stage, rows)
+    cells = exact(table_of(rows), world.stage)
     size, n = len(cells.groups["place"]), world.releases
     tiled = staging.ExactCells(
         {
@@ -77,19 +77,6 @@ def _released(world: World, rows: list[dict[str, Any]]) -> _Released:
         for key, values in cells.values.items()
     }  # fmt: skip
     return _Released(drawn, exactly)
-
-
-def _exact(stage: DpTable, rows: list[dict[str, Any]]) -> staging.ExactCells:
-    """The cells, counted once for all worlds whose rows, stage, plan and way to count are the same: a fault that is
-    planted in any of them is counted anew."""
-    way = (staging.shape, staging.bounded_cells, staging.exact_cells, repr(staging.plan(stage)))
-    key = (*way, stage.model_dump_json(), repr(rows))
-    if key not in _COUNTED:
-        _COUNTED[key] = exact(table_of(rows), stage)
-    return _COUNTED[key]
-
-
-_COUNTED: dict[tuple[Any, ...], staging.ExactCells] = {}
 
 
 def _statistics(world: World, one: _Released, other: _Released) -> Iterator[tuple[Wide, Wide]]:
