@@ -393,7 +393,7 @@ FAULTS = (
     Fault("drawn again until it looks right", PERSONS, _drawn(_never_beyond_the_scale)),
     Fault("noise that never takes away", PERSONS, _drawn(_never_less)),
     Fault("uniform noise", PERSONS, _drawn(_uniform)),
-    Fault("a sampler that fails now and then", World(ONE_PLACE, ALONE, releases=40_000), _drawn(_itself_now_and_then)),
+    Fault("a sampler that fails now and then", World(ONE_PLACE, ALONE, releases=400_000), _drawn(_itself_now_and_then)),
     Fault("noise on halves, doubled", World(ONE_PLACE, ALONE), _drawn(_two_for_one)),
     Fault("an exact total", World(ONE_PLACE, ALONE), _drawn(_scaled_to_the_exact_total)),
     Fault("no noise where something is missing", PERSONS, _drawn(_missing_bounds_no_noise)),
