@@ -218,7 +218,10 @@ def _aggregates(job: _Job, prepared: Prepared, stage: DpTable) -> _Made:
     job.progress("writing", 0.92)
     rows = artefact.write_table(made.table, job.target)
     columns = [reports.titled(recipe, column) for column in made.columns]
-    return _Made(rows, columns, reports.dp_promise(stage, made.report_public["privacy_unit"], of_nobody=recipe.missing_person_key == "nobody"), made.report_public, made.report_internal)
+    promise = reports.dp_promise(
+        stage, made.report_public["privacy_unit"], of_nobody=recipe.missing_person_key == "nobody", used=made.report_public
+    )
+    return _Made(rows, columns, promise, made.report_public, made.report_internal)
 
 
 def _ladders(job: _Job, prepared: Prepared, stage: DpTable) -> dict[str, Ladder]:

@@ -101,9 +101,11 @@ def averaged(stage: KAnonymity, *, by_person: bool) -> list[str]:
     ]
 
 
-def dp_promise(stage: DpTable, unit: Mapping[str, Any] = promised_units.PERSON, *, of_nobody: bool = False) -> dict[str, Any]:
+def dp_promise(
+    stage: DpTable, unit: Mapping[str, Any] = promised_units.PERSON, *, of_nobody: bool = False, used: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """``unit``: what is protected, as the public half of the report says it under ``privacy_unit``. ``of_nobody``: whether
-    rows without a person key count."""
+    rows without a person key count. ``used``: where limits per person stand that were lower than those of the recipe."""
     epsilon, delta = format(stage.epsilon, "f"), format(stage.delta, "f")
     said = promised_units.sentence(unit, epsilon)
     return {
@@ -113,8 +115,7 @@ def dp_promise(stage: DpTable, unit: Mapping[str, Any] = promised_units.PERSON, 
         "delta": delta,
         "sentence": f"{said} {promised_units.OF_NOBODY}" if of_nobody else said,
         "formal": f"({epsilon}, {delta})-differential privacy, neighbours differ in {promised_units.neighbours(unit)}",
-        "max_cells_per_person": stage.max_cells_per_person,
-        "max_rows_per_cell": stage.max_rows_per_cell,
+        **{name: (used or {}).get(name, getattr(stage, name)) for name in ("max_cells_per_person", "max_rows_per_cell")},
         **({"missing_person_key": "nobody"} if of_nobody else {}),
         **({"allow_large_delta": True} if stage.allow_large_delta else {}),
     }

@@ -24,7 +24,7 @@ from anonymize.aggregates.leaves import dense as leaf_counts
 from anonymize.aggregates.noise import MAX_ABS, Integers, Noise
 from anonymize.aggregates.plan import Plan, plan
 from anonymize.aggregates.rows import Shaped, amounts_of, check_columns, leaf_of, of_columns, shape
-from anonymize.aggregates.sensitivity import Key
+from anonymize.aggregates.sensitivity import Key, most_cells
 from anonymize.columns.hierarchies import Ladder
 from anonymize.errors import PrivacyNotMet, Problem, RecipeError
 from anonymize.recipe import DpTable, PrivacyUnit
@@ -305,6 +305,10 @@ def _notes(stage: DpTable, planned: Plan) -> list[str]:
         "Intervals cover the noise with a chance of 95 %; they do not cover what bounding and clamping left out.",
         "Rows without a group value, and rows outside the declared values, are left out.",
     ]
+    if planned.max_cells < most_cells(stage):
+        notes.append(
+            f"The recipe lets a person count in {stage.max_cells_per_person:,} cells; there are {planned.max_cells:,}, and nobody is in more than there are."
+        )
     if any(measure.column is not None for measure in stage.measures):
         notes.append("Amounts are clamped to the declared bounds; a missing amount adds nothing.")
     if any(measure.kind in ("mean", "variance") for measure in stage.measures):

@@ -157,7 +157,9 @@ def _higher(recipe: Recipe, i: int, dimension: Dimension, ladder: Ladder | None)
         return None
     change = Change("level", group.column, str(level), str(level + 1))
     wider = {**group.model_dump(mode="json", exclude_none=True, exclude_defaults=True), "level": level + 1}
-    if dimension.domain is not None and group.values_from is None:
+    if group.values_from is not None:  # the hierarchy declares those of the next level too; what is written out is of this one
+        wider.pop("values", None)
+    elif dimension.domain is not None:
         try:
             labels = _raised(ladder, level, dimension.domain)
         except RecipeError as error:

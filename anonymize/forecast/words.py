@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 
@@ -69,10 +70,12 @@ def _classes(own: Mapping[str, Any], measure: Mapping[str, Any]) -> list[str]:
 
 
 def _number(number: float | None) -> str:
-    return "" if number is None else f"{number:,.4g}" if abs(number) < 1000 else f"{number:,.0f}"
+    return "" if number is None else format(Decimal(f"{number:.4g}"), "f") if abs(number) < 1000 else f"{number:,.0f}"
 
 
 def _share(share: float | None) -> str:
     if share is None:
         return "–"
+    if 0 < share < 0.0001:
+        return "under 0.01%"
     return f"{share:.1%}" if 0.01 <= share <= 10 or not share else f"{100 * share:.2g}%" if share < 0.01 else f"{share:,.0f} ×"

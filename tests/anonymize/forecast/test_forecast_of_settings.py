@@ -14,7 +14,7 @@ from anonymize.aggregates import stage as staging
 from anonymize.aggregates.dimensions import dimensions
 from anonymize.columns.hierarchies import build
 from anonymize.errors import BudgetRefused, PrivacyNotMet, RecipeError
-from anonymize.forecast import forecast, to_markdown
+from anonymize.forecast import forecast, to_markdown, words
 from anonymize.forecast.candidates import begin, of_epsilon, of_grid
 from tests.anonymize.forecast.worlds import AREAS, declared, document, visits
 
@@ -175,3 +175,9 @@ def test_only_tables_with_noise_have_a_forecast(source):
 def test_what_the_recipe_itself_cannot_do_is_refused_as_a_run_would(source):
     with pytest.raises(PrivacyNotMet, match="delta"):
         forecast(recipe.parse(document(delta="0.009")), source)
+
+
+def test_shares_and_numbers_are_written_for_people():
+    told = [words._share(share) for share in (None, 0, 1.1e-17, 1.4e-6, 0.0014, 0.5, 25.0)]
+    assert told == ["–", "0.0%", "under 0.01%", "under 0.01%", "0.14%", "50.0%", "25 ×"]
+    assert [words._number(number) for number in (None, 0.00001234567, 2.5, 12345.6)] == ["", "0.00001235", "2.5", "12,346"]

@@ -70,3 +70,25 @@ def test_it_is_foretold_and_its_bounds_are_proposed(files):
     assert typical["unreliable_share"] == 0
     looked = bounds.propose_bounds(recipe, files / "in.parquet", folder=files, epsilon=Decimal(10), before_noise=lambda loss: None)
     assert {proposal["measure"] for proposal in looked["proposals"]} == {None, "typical", "large"}
+
+
+def _counting(**changes):
+    group = {"column": "district", "values_from": "hierarchy"}
+    stage = {"stage": "dp_table", "group_by": [group], "measures": [{"name": "people", "kind": "persons"}], "epsilon": "8", "cells": "public"}
+    return loads(json.dumps(DOCUMENT | {"stages": [stage | {"max_cells_per_person": 100} | changes]}))
+
+
+def test_what_a_hierarchy_declares_is_foretold_one_level_up(files):
+    points = forecast.forecast(_counting(), files / "in.parquet", folder=files, factors=())["points"]
+    above = next(point for point in points if point["change"] is not None)
+    assert (above["name"], above["met"], above["reason"]) == ("district at level 1", True, None)
+    assert above["recipe"]["stages"][0]["group_by"] == [{"column": "district", "level": 1, "values_from": "hierarchy"}]
+    assert above["cells"]["with_data"] == 2 and above["cells"]["empty"] == 1
+
+
+def test_the_promise_says_the_limits_that_were_used_and_a_note_why(files):
+    report = pipeline.run(_counting(), files / "in.parquet", files / "out", folder=files).report
+    assert report["guarantee"]["max_cells_per_person"] == report["public"]["max_cells_per_person"] == 4
+    assert "The recipe lets a person count in 100 cells; there are 4, and nobody is in more than there are." in report["public"]["notes"]
+    one = pipeline.run(_counting(max_cells_per_person=4), files / "in.parquet", files / "own", folder=files).report
+    assert not any("lets a person count" in note for note in one["public"]["notes"])
