@@ -150,6 +150,8 @@ def columns(dimensions: Sequence[Dimension], stage: DpTable, planned: Plan) -> l
             for name, role in zip(measure.output_names, ("measure", "lower", "upper", "unreliable"), strict=False)
         ]
         of_measure[0] |= {"kind": measure.kind, **_half_width(measure, stage, planned)}
+        if measure.kind == "persons" and totals.counts_somebody_again(stage, planned):
+            of_measure[0]["description"] = totals.COUNTED_IN_EACH
         if measure.unreliable_above is not None:
             above = format(measure.unreliable_above, "f")
             said = f"Whether half the width of the 95 % interval is more than {above} of {measure.name}."

@@ -124,7 +124,7 @@ def release_table(
     return Aggregated(
         table=table,
         columns=output.columns(shown, stage, planned),
-        report_public=_public(stage, planned, shown, len(table), period) | totals.report(tree, planned),
+        report_public=_public(stage, planned, shown, len(table), period, column_types) | totals.report(tree, planned),
         report_internal={**_internal(stage, counted, len(table)), "forecast": foreseen},
     )
 
@@ -264,7 +264,9 @@ def draw(exact: ExactCells, planned: Plan) -> tuple[dict[str, pa.Array], dict[Ke
     return groups, drawn
 
 
-def _public(stage: DpTable, planned: Plan, dims: tuple[Dimension, ...], cells: int, period: PrivacyUnit | None) -> dict[str, Any]:
+def _public(
+    stage: DpTable, planned: Plan, dims: tuple[Dimension, ...], cells: int, period: PrivacyUnit | None, column_types: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "stage": "dp_table",
         "guarantee": f"(epsilon, delta)-differential privacy for each {_UNITS[planned.unit]}",
@@ -274,7 +276,7 @@ def _public(stage: DpTable, planned: Plan, dims: tuple[Dimension, ...], cells: i
         "cells_published": cells,
         "group_by": [_described(dimension) for dimension in dims],
         "clipped_at_zero": [m.name for m in stage.measures if output.clipped_at_zero(stage, m)],
-        "notes": _notes(stage, planned),
+        "notes": _notes(stage, planned, column_types),
     }
 
 
@@ -300,9 +302,9 @@ def _described(dimension: Dimension) -> dict[str, Any]:
     return {"name": dimension.name, "type": dimension.type, "declared_values": size, **given}
 
 
-def _notes(stage: DpTable, planned: Plan) -> list[str]:
+def _notes(stage: DpTable, planned: Plan, column_types: Mapping[str, str]) -> list[str]:
     notes = [
-        "Intervals cover the noise with a chance of 95 %; they do not cover what bounding and clamping left out.",
+        "Intervals cover the noise with a chance of 95 %; they do not cover what bounding and clamping left out, nor what rounding took or added.",
         "Rows without a group value, and rows outside the declared values, are left out.",
     ]
     if planned.max_cells < most_cells(stage):
@@ -311,6 +313,7 @@ def _notes(stage: DpTable, planned: Plan) -> list[str]:
         )
     if any(measure.column is not None for measure in stage.measures):
         notes.append("Amounts are clamped to the declared bounds; a missing amount adds nothing.")
+    notes += _rounding(stage, column_types)
     if any(measure.kind in ("mean", "variance") for measure in stage.measures):
         notes.append("The mean or variance of a cell that may be empty is anything between the bounds, and its interval says so.")
     if stage.totals:
@@ -332,6 +335,20 @@ def _notes(stage: DpTable, planned: Plan) -> list[str]:
     if stage.cells == "private":
         notes.append("A cell that is absent is empty, or held by few persons: the table does not tell which.")
     return notes
+
+
+def _rounding(stage: DpTable, column_types: Mapping[str, str]) -> list[str]:
+    """Which amounts were rounded. Of a type that has fractions the values alone tell how fine they are, and they are not asked."""
+    rounded = [
+        f"{measure.name} to {measure.unit:f}" for _, measure in of_columns(stage)
+        if column_types.get(measure.column or "") != "integer" or Fraction(1) % Fraction(measure.unit)
+    ]  # fmt: skip
+    if not rounded:
+        return []
+    return [
+        f"Amounts are rounded to multiples of `unit`, half to even, before they are added up: {', '.join(rounded)}. Where typical amounts "
+        "are not well above it, the figures are too small or too large by what that changed, and no interval says so."
+    ]
 
 
 def _sums(stage: DpTable, shaped: Shaped, exact: ExactCells) -> dict[str, dict[str, float]]:

@@ -34,6 +34,11 @@ from anonymize.errors import PrivacyNotMet, Problem, RecipeError
 from anonymize.recipe import DpTable
 from anonymize.recipe.totals import ALL, coarseness
 
+COUNTED_IN_EACH = (
+    "Distinct persons of each cell. Somebody who is in several cells is counted in each: sums of cells, and totals, can be larger than "
+    "the number of people."
+)
+
 LARGEST = 2**50  # of a whole: doubles still tell its units apart
 
 
@@ -147,9 +152,14 @@ def report(tree: Tree | None, planned: Plan) -> dict[str, Any]:
 def notes(stage: DpTable, planned: Plan) -> list[str]:
     """What a reader must know of totals, in words."""
     said = ["Parts add up to their totals exactly. A total is that of the cells of this table, and of nothing else."]
-    if any(measure.kind == "persons" for measure in stage.measures) and (planned.unit != "person" or stage.max_cells_per_person > 1):
+    if any(measure.kind == "persons" for measure in stage.measures) and counts_somebody_again(stage, planned):
         said.append("Somebody who is in several cells is counted in each, and as often in their total.")
     return said
+
+
+def counts_somebody_again(stage: DpTable, planned: Plan) -> bool:
+    """Whether one person can be counted in several cells, so that cells of persons do not add up to persons."""
+    return planned.unit != "person" or stage.max_cells_per_person > 1
 
 
 def of_levels(key: Key, planned: Plan) -> list[MeasurePlan]:

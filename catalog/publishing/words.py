@@ -274,7 +274,7 @@ FLAGS: Final = {
     "unit_of_a_period": gettext_lazy("The promise is about one period of a person at a time: over several of them more can be learnt about one person. Protected: %(figure)s."),
     "large_delta": gettext_lazy("The recipe lets δ reach one in the number of people, which would allow publishing one of them as is. δ: %(figure)s."),
     "rows_of_nobody": gettext_lazy("Rows without a person key were declared to be nobody's: they count without limits, and nothing protects whoever they were about. Rows: %(figure)s."),
-    "bounds_cut_much": gettext_lazy("The limits per person cut off much of the data, and the figures are too small by as much. Cut off: %(figure)s."),
+    "bounds_cut_much": gettext_lazy("The limits per person, the bounds or the rounding of amounts changed much of the data, and the figures are off by as much. Cut off, or added where there is a plus: %(figure)s."),
     "large_epsilon": gettext_lazy("A large ε: the promise is weak. ε: %(figure)s."),
 }
 

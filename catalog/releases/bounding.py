@@ -58,12 +58,13 @@ def rows_of(found: dict[str, Any]) -> Cut:
 
 
 def much_cut(report: dict[str, Any] | None) -> str:
-    """What lost a fifth or more, with its share; empty where nothing did."""
+    """What lost or gained a fifth or more, with its share, a plus before what was gained; empty where nothing did."""
     found = bounding_of(report)
     if not found:
         return ""
     cuts = [Cut(_("rows"), *(found[name] for name in ("rows_before", "rows_after"))), *sums_of(found)]
-    return "; ".join(f"{cut.name} {percent(cut.share)}" for cut in cuts if cut.share is not None and not cut.share < MUCH)
+    much = [(cut.name, cut.share) for cut in cuts if cut.share is not None and not abs(cut.share) < MUCH]
+    return "; ".join(f"{name} {'+' if share < 0 else ''}{percent(abs(share))}" for name, share in much)
 
 
 def said(report: dict[str, Any] | None) -> list[str]:
@@ -95,5 +96,5 @@ def _figures(before: int, after: int) -> dict[str, str]:
 def _of_sum(cut: Cut) -> str:
     figures = {"name": cut.name, "before": number(round(cut.before)), "after": number(round(cut.after)), "share": percent(abs(cut.share or 0))}
     if cut.after > cut.before:
-        return _("%(name)s added up to %(before)s as it came in; limits and bounds made %(after)s of it: %(share)s more.") % figures
-    return _("%(name)s added up to %(before)s as it came in; limits and bounds left %(after)s of it: %(share)s less.") % figures
+        return _("%(name)s added up to %(before)s as it came in; limits, bounds and rounding made %(after)s of it: %(share)s more.") % figures
+    return _("%(name)s added up to %(before)s as it came in; limits, bounds and rounding left %(after)s of it: %(share)s less.") % figures

@@ -31,7 +31,7 @@ def _column(role: str, title: str, ladder: str | None = None) -> Document:
 
 
 _PLACES: Document = {"file": places.LAYER, "code": "code", "parents": ["gu", "area"]}
-_KRW: Document = {"lower": 0, "upper": 60_000, "unit": 1_000}
+_KRW: Document = {"lower": 0, "upper": 60_000, "unit": 100}
 
 CARD_SPENDING: Document = {
     "recipe": 1,

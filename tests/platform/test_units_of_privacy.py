@@ -242,6 +242,8 @@ def test_more_than_a_fifth_is_flagged_and_less_is_not():
     assert flags() == [Flag("warning", "bounds_cut_much", "spent 30.0 %")]
     assert flags(sums={}) == []
     assert flags(sums={}, rows_after=799) == [Flag("warning", "bounds_cut_much", "rows 20.1 %")]
+    rounded = {"spent": {"before": 600.0, "after": 1000.0}, "small": {"before": 400.0, "after": 0.0}}
+    assert flags(sums=rounded) == [Flag("warning", "bounds_cut_much", "spent +66.7 %; small 100.0 %")]
 
 
 def test_what_was_cut_off_is_for_officers_and_auditors_alone(steward, officer):

@@ -19,7 +19,7 @@ from anonymize.aggregates.plan import plan
 from anonymize.aggregates.rows import Shaped
 from anonymize.errors import InputError, PrivacyNotMet, RecipeError
 from anonymize.tables import DuckEngine, PandasEngine
-from tests.anonymize.aggregates.worlds import dp_stage, exact, many_draws, release, table_of
+from tests.anonymize.aggregates.worlds import TYPES, dp_stage, exact, many_draws, release, table_of
 from tests.anonymize.oracles import dp_table as oracle
 from tests.anonymize.oracles.violation import violated
 
@@ -279,6 +279,22 @@ def test_the_officer_learns_how_much_of_each_sum_was_cut_off(engine):
     internal = release(engine, rows, dp_stage(measures=[SPEND], max_rows_per_cell=2)).report_internal
     assert internal["bounding"]["sums"] == {"spend": {"before": 550.0, "after": 150.0}}
     assert "bounding" not in release(engine, rows, dp_stage(measures=[SPEND])).report_public
+
+
+@pytest.mark.parametrize(("kind", "unit", "told"), [("integer", 1, False), ("integer", "0.5", False), ("integer", 100, True), ("number", 1, True)])
+def test_a_release_says_which_amounts_it_rounded(engine, kind, unit, told):
+    rows = table_of([{"who": f"p{i}", "place": "a", "amount": 40} for i in range(3)])
+    rows = rows.astype({"amount": {"integer": "int64[pyarrow]", "number": "float64[pyarrow]"}[kind]})
+    released = release(engine, rows, dp_stage(measures=[SPEND | {"unit": unit}]), TYPES | {"amount": kind})
+    said = [note for note in released.report_public["notes"] if note.startswith("Amounts are rounded to multiples of `unit`, half to even")]
+    assert bool(said) == told and all(f"spend to {unit}." in note for note in said)
+    assert released.report_internal["bounding"]["sums"]["spend"] == {"before": 120.0, "after": 0.0 if unit == 100 else 120.0}
+
+
+def test_a_column_of_persons_says_that_somebody_counts_in_each_cell_where_that_can_be(engine):
+    rows = table_of([{"who": "ann", "place": "a"}])
+    once, often = (release(engine, rows, dp_stage(max_cells_per_person=most)).columns for most in (1, 2))
+    assert "is counted in each" in often[1]["description"] and often[1]["name"] == "people" and "description" not in once[1]
 
 
 def test_the_exact_part_is_that_of_the_unit():
