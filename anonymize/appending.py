@@ -43,9 +43,11 @@ def appended(recipe: Recipe, source: Path, tables: Mapping[str, Path], scratch: 
     ``tables``: the typed Parquet file of each by its name. A recipe that appends nothing leaves all as it is.
 
     Raises:
-        RecipeError: a table was not given, or a column is missing or of another kind than the one it goes under.
+        RecipeError: a table was not given, or one that the recipe does not append; or a column is missing or of another kind
+            than the one it goes under.
         InputError: a value of one table has no place in the column that it goes under.
     """
+    _refuse_others(recipe, tables)
     if not recipe.append:
         return Appended(source, (), {})
     schemas = {name: _schema(path) for name, path in tables.items()}
@@ -64,6 +66,14 @@ def appended(recipe: Recipe, source: Path, tables: Mapping[str, Path], scratch: 
                 if name:
                     counts[f"rows_of_{name}"] = counts.get(f"rows_of_{name}", 0) + batch.num_rows
     return Appended(path, tuple(_say(recipe)), counts)
+
+
+def _refuse_others(recipe: Recipe, tables: Mapping[str, Path]) -> None:
+    """A table that was given and would be left out unseen: its rows were meant to count."""
+    others = sorted(set(tables) - {other.table for other in recipe.append})
+    if others:
+        problems = [Problem("table_not_appended", f"the recipe does not append the table {name!r}, which was given", pointer="/append") for name in others]
+        raise RecipeError(problems[0].message, problems=tuple(problems))
 
 
 def _schema(path: Path) -> pa.Schema:

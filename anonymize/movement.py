@@ -13,13 +13,13 @@ import narwhals as nw
 import pandas as pd
 
 from anonymize.columns.missing import named
-from anonymize.recipe import Flows, Presence
+from anonymize.recipe import PERIOD, Flows, Presence, PrivacyUnit
 from anonymize.tables.base import Frame, TableEngine
 
 ROWS_A_PART = 4_000_000
 MINUTE = 60_000_000  # microseconds
 _AT, _NEXT_AT, _NEXT_PLACE = "__at", "__next_at", "__next_place"
-_TIMES, _LATER = "__times", "__later"
+_TIMES, _LATER, _OWN = "__times", "__later", "__own_period"
 
 
 def flows(engine: TableEngine, frame: Frame, stage: Flows, unit: tuple[str, ...]) -> Frame:
@@ -41,7 +41,7 @@ def flows(engine: TableEngine, frame: Frame, stage: Flows, unit: tuple[str, ...]
     return _in_parts(engine, there(engine, frame, stage), unit, made)
 
 
-def presence(engine: TableEngine, frame: Frame, stage: Presence, unit: tuple[str, ...]) -> Frame:
+def presence(engine: TableEngine, frame: Frame, stage: Presence, unit: tuple[str, ...], period: PrivacyUnit | None = None) -> Frame:
     """The rows, and where two consecutive rows of a unit are at one place, no more than the gap apart, rows between them.
 
     These come ``step_minutes`` after the first, and again, as long as that is before the second. So no two rows of a stay
@@ -50,7 +50,8 @@ def presence(engine: TableEngine, frame: Frame, stage: Presence, unit: tuple[str
     since clocks change by whole hours: one is missing, or is there twice, but each lasts an hour at least. (Where they
     change by half an hour, as on Lord Howe Island, one hour a year lasts 30 minutes: take a step of 30.)
 
-    Rows without a time or a place are left out. ``unit``: the columns that say together whose row it is.
+    Rows without a time or a place are left out. ``unit``: the columns that say together whose row it is; ``period``: what
+    the second of them holds.
     """
     columns = frame.collect_schema().names()
     step = stage.step_minutes * MINUTE
@@ -62,9 +63,21 @@ def presence(engine: TableEngine, frame: Frame, stage: Presence, unit: tuple[str
         between = stays.with_columns(((length - 1) // step).cast(nw.Int64()).alias(_TIMES)).join(offsets, on=_TIMES, how="inner")
         added = engine.with_moment(between.with_columns((nw.col(_AT) + nw.col(_LATER)).alias(_NEXT_AT)), _NEXT_AT, _LATER + "_time", like=stage.time)
         times = (nw.col(_LATER + "_time").alias(name) if name == stage.time else nw.col(name) for name in columns)
-        return nw.concat([part, added.select(*times)])
+        return nw.concat([part, _in_their_period(engine, added.select(*times), stage, period)])
 
     return _in_parts(engine, there(engine, frame, stage), unit, made)
+
+
+def _in_their_period(engine: TableEngine, added: Frame, stage: Presence, period: PrivacyUnit | None) -> Frame:
+    """Without rows that lie in another period than the rows they were made of, which would be rows of two units.
+
+    Where clocks go back over midnight a day ends, and comes again after the next one has begun: a stay of its two ends
+    leads through the other day (St. John's, until 2011).
+    """
+    if period is None or period.column != stage.time:
+        return added
+    dated = engine.with_time_bucket(added, stage.time, _OWN, bucket=period.period, time_zone=period.time_zone)
+    return dated.filter(nw.col(_OWN) == nw.col(PERIOD)).drop(_OWN)
 
 
 def there(engine: TableEngine, frame: Frame, stage: Flows | Presence) -> Frame:

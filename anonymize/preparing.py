@@ -14,7 +14,7 @@ from anonymize.columns.missing import named
 from anonymize.errors import Problem, RecipeError
 from anonymize.locating import locate
 from anonymize.movement import flows, presence, there
-from anonymize.recipe import Derive, Flows, KeepRows, Locate, Presence, Recode
+from anonymize.recipe import Derive, Flows, KeepRows, Locate, Presence, PrivacyUnit, Recode
 from anonymize.recipe.stages import PersonStage, Preparing
 from anonymize.recoding import recode
 from anonymize.tables.base import Frame, TableEngine
@@ -44,14 +44,16 @@ def _apply(engine: TableEngine, frame: Frame, stage: Preparing, pointer: str, fo
     raise RecipeError(f"{stage.stage} is no stage that looks at one row at a time")
 
 
-def by_persons(engine: TableEngine, frame: Frame, stage: PersonStage, unit: tuple[str, ...], pointer: str) -> tuple[Frame, int]:
+def by_persons(
+    engine: TableEngine, frame: Frame, stage: PersonStage, unit: tuple[str, ...], pointer: str, period: PrivacyUnit | None = None
+) -> tuple[Frame, int]:
     """After a stage that looks at the rows of each unit; and how many rows had no time or place to look at."""
     kind = engine.schema(frame).field(stage.time).type
     if not pt.is_timestamp(kind):
         message = f"column {stage.time!r} holds no time stamps, which {stage.stage} needs"
         raise RecipeError(message, problems=(Problem("not_a_time", message, pointer=f"{pointer}/time"),))
     left_out = engine.rows(frame) - engine.rows(there(engine, frame, stage))
-    return (flows(engine, frame, stage, unit) if isinstance(stage, Flows) else presence(engine, frame, stage, unit)), left_out
+    return (flows(engine, frame, stage, unit) if isinstance(stage, Flows) else presence(engine, frame, stage, unit, period)), left_out
 
 
 def _is_number(kind: pa.DataType) -> bool:

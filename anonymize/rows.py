@@ -57,7 +57,7 @@ def prepare(engine: TableEngine, frame: Frame, recipe: Recipe, folder: Path | No
     frame, unit = _with_unit(engine, frame, recipe, treatment, counts)
     for i, stage in stages[first:]:
         if isinstance(stage, PERSON_STAGES):
-            frame, left_out = by_persons(engine, frame, stage, unit, f"/stages/{i}")
+            frame, left_out = by_persons(engine, frame, stage, unit, f"/stages/{i}", recipe.privacy_unit)
             counts["rows_without_time_or_place"] = counts.get("rows_without_time_or_place", 0) + left_out
             engine.forget(done)  # what was kept for it: its own rows are kept now
         else:

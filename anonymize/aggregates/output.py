@@ -57,17 +57,25 @@ def table(groups: Mapping[str, pa.Array], noisy: Mapping[tuple[str, Kind], Integ
         chosen_by = combination is not None and stage.top is not None and measure.name == stage.top.measure
         errors = top.errors(combination) if chosen_by and combination is not None else None
         columns |= _columns(measure, *_published(measure, of, drawn, stage, planned, errors))
-    return _frame({**groups, **columns} if combination is None else _largest(groups, columns, combination, noisy, stage))
+    return _frame({**groups, **columns} if combination is None else _largest(groups, columns, combination, noisy, stage, planned))
 
 
 def _largest(
-    groups: Mapping[str, pa.Array], columns: Mapping[str, pa.Array], combination: Integers, noisy: Mapping[tuple[str, Kind], Integers], stage: DpTable
+    groups: Mapping[str, pa.Array],
+    columns: Mapping[str, pa.Array],
+    combination: Integers,
+    noisy: Mapping[tuple[str, Kind], Integers],
+    stage: DpTable,
+    planned: Plan,
 ) -> dict[str, pa.Array]:
-    """The rows that a table of the largest keeps, with their ranks by the value that is published."""
+    """The rows that a table of the largest keeps, with their ranks by the value that is published.
+
+    Noisy numbers are found by what they count: a measure may have the name of another quantity, such as ``selection``.
+    """
     if stage.top is None:
         raise PrivacyNotMet("a table of the largest needs to know of what")
     by = next(measure for measure in stage.measures if measure.name == stage.top.measure)
-    values = next(units for (name, _), units in noisy.items() if name == by.name)
+    values = noisy[next(iter(planned.of(by.name).values())).key]
     stay, ranks = top.largest(combination, np.maximum(values, 0) if clipped_at_zero(stage, by) else values, stage.top.limit)
     return {**top.columns(groups, stay), RANK: pa.array(ranks, pa.int64()), **top.columns(columns, stay)}
 

@@ -9,6 +9,9 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.types as pt
 
+BLANK = "".join(sign for sign in map(chr, range(2**16)) if sign.isspace())
+"""Every white space of Unicode: what ``str.strip`` takes off. Engines have ideas of their own of what is blank."""
+
 
 def is_missing(value: Any) -> bool:
     """Whether one value names nobody."""
@@ -24,7 +27,7 @@ def named(name: str, kind: pa.DataType) -> nw.Expr:
     if pt.is_string(kind) or pt.is_large_string(kind):
         # what begins with a visible sign of ASCII is not blank: told by its first byte, and the rest by stripping it, which is dear
         visible = (column >= "!") & (column < "\x7f")
-        return there & nw.when(visible).then(nw.lit(True)).otherwise(column.str.strip_chars() != "")
+        return there & nw.when(visible).then(nw.lit(True)).otherwise(column.str.strip_chars(BLANK) != "")
     return there
 
 

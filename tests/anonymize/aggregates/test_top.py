@@ -138,3 +138,15 @@ def test_half_widths_at_any_error_are_those_of_the_distribution():
 def test_totals_and_a_top_are_refused_together():
     with pytest.raises(ValidationError, match="totals or top"):
         dp_stage(top=TOP, totals=[{"place": "all"}])
+
+
+def test_a_measure_may_have_the_name_of_the_count_that_chooses_private_cells(engine, quiet):
+    """A place of few with many rows: by rows it is the largest, by persons the smallest."""
+    rows = [{"who": f"{place}{i}", "place": place} for place, many in {"a": 40, "b": 30, "c": 20}.items() for i in range(many)]
+    rows += [row for row in rows if row["place"] == "c"] * 4
+    stage = dp_stage(
+        group_by=[{"column": "place"}], cells="private", delta="0.001", epsilon="32", max_rows_per_cell=5, allow_large_delta=True,
+        measures=[{"name": "selection", "kind": "rows"}], top={"dimension": "place", "measure": "selection", "limit": 2},
+    )  # fmt: skip
+    shown = release(engine, table_of(rows), stage).table[["place", "rank", "selection"]].to_numpy().tolist()
+    assert shown == [["c", 1, 100], ["a", 2, 40]]

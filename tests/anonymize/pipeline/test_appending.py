@@ -207,3 +207,11 @@ def test_the_command_takes_the_tables_by_name(seen, trips, tmp_path, capsys):
     assert "NAME=FILE" in capsys.readouterr().err
     assert command.main([*given, "--table", f"taxi-trips={trips['taxi-trips']}"]) == 0
     assert len(rows_of(tmp_path / "out" / "data.parquet")) == 9
+
+
+def test_a_table_that_the_recipe_does_not_append_is_refused(seen, trips, tmp_path):
+    """Its rows were meant to count: a slip in its name must not leave them out unseen."""
+    for document, tables in ((RECIPE, trips | {"taxi-trisp": seen}), ({**COUNTED, "append": []}, trips)):
+        with pytest.raises(RecipeError, match="does not append the table") as caught:
+            pipeline.run(recipe.parse(document), seen, tmp_path / "out", tables=tables)
+        assert [problem.code for problem in caught.value.problems] == ["table_not_appended"]

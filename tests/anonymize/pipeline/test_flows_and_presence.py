@@ -15,6 +15,7 @@ from anonymize import movement, pipeline, recipe
 from anonymize.aggregates import stage as staging
 from anonymize.errors import RecipeError
 from anonymize.forecast.forecaster import forecast
+from anonymize.tables import DuckEngine, PandasEngine
 from tests.anonymize.oracles import movement as oracle
 
 MONDAY = dt.datetime(2026, 3, 2)
@@ -197,3 +198,24 @@ def test_a_name_that_the_table_has_already_is_not_made_again(tmp_path):
     document = asked({**FLOWS, "origin": "cell", "place": "other"}, WAYS | {"group_by": [{"column": "cell"}]}, columns=columns)
     with pytest.raises(RecipeError, match="already has a column 'cell'"):
         run(tmp_path, COMMUTE, document)
+
+
+@pytest.mark.parametrize("library", ["duckdb", "pandas"])
+def test_a_stay_of_a_day_that_comes_twice_does_not_lead_through_the_other_day(tmp_path, monkeypatch, library):
+    """At St. John's clocks went back from a minute past midnight: the 28th ended at 02:30 UTC and was there again from 02:31."""
+    day = {"period": "day", "column": "at", "time_zone": "America/St_Johns"}
+    at = [dt.datetime(2006, 10, 29, 2, minute, second, tzinfo=dt.UTC) for minute, second in ((15, 30), (45, 0))]
+    pq.write_table(pa.table({"who": ["a", "a"], "cell": ["x", "x"], "at": pa.array(at, pa.timestamp("us", tz="UTC"))}), tmp_path / "t.parquet")
+    grouped = {"column": "at", "bucket": "day", "time_zone": "America/St_Johns", "start": "2006-10-28", "end": "2006-10-30"}
+    table = {**PRESENT, "group_by": [grouped], "measures": [{"name": "rows", "kind": "rows"}], "max_cells_per_person": 2, "max_rows_per_cell": 9}
+    document = asked({**PRESENCE, "step_minutes": 15}, table, privacy_unit=day)
+    engine = PandasEngine() if library == "pandas" else DuckEngine(threads=1)
+
+    def rows_of_days():
+        report = pipeline.run(document, tmp_path / "t.parquet", tmp_path / "out", engine=engine).report
+        bounding = report["internal"]["bounding"]
+        return bounding["rows_before"], bounding["person_cells_before"]
+
+    assert rows_of_days() == (2, 1)
+    monkeypatch.setattr(movement, "_in_their_period", lambda engine, added, stage, period: added)  # planted: the minute of the 29th stays
+    assert rows_of_days() == (3, 2)
