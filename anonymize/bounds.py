@@ -12,13 +12,13 @@ from typing import Any
 from anonymize.aggregates.accounting import Loss
 from anonymize.aggregates.bounds import Proposal, look, propose
 from anonymize.aggregates.dimensions import with_domains
-from anonymize.columns.hierarchies import Ladder, build
+from anonymize.columns.hierarchies import Ladder, build_for_type
 from anonymize.errors import RecipeError
 from anonymize.progress import Progress, between, silent
 from anonymize.recipe import DpTable, Recipe
 from anonymize.reports import column_type
 from anonymize.rows import Prepared, prepare
-from anonymize.tables.base import TableEngine, distinct
+from anonymize.tables.base import TableEngine
 from anonymize.tables.duck import DuckEngine
 
 USUAL_EPSILON = Decimal("0.1")
@@ -59,7 +59,7 @@ def propose_bounds(
         progress("reading", 0.02)
         prepared = prepare(tables, tables.scan_parquet(source), recipe, folder)
         found = propose(
-            tables, prepared.frame, stage=stage, asked=asked, unit=prepared.unit, ladders=_ladders(tables, prepared, recipe, stage, folder),
+            tables, prepared.frame, stage=stage, asked=asked, unit=prepared.unit, ladders=_ladders(prepared, recipe, stage, folder),
             before_noise=before_noise, progress=between(progress, 0.1, 0.95), period=recipe.privacy_unit,
             nobodys=recipe.missing_person_key == "nobody", column_types={field.name: column_type(field.type) for field in prepared.schema},
         )  # fmt: skip
@@ -75,13 +75,10 @@ def propose_bounds(
     }  # fmt: skip
 
 
-def _ladders(engine: TableEngine, prepared: Prepared, recipe: Recipe, stage: DpTable, folder: Path | None) -> dict[str, Ladder]:
-    found: dict[str, Ladder] = {}
-    for group in stage.group_by:
-        if group.level is not None:
-            values = engine.collect(distinct(prepared.frame.select(group.column)))[group.column].tolist()
-            found[group.column] = build(group.column, recipe.hierarchy_of(group.column), values, folder)
-    return found
+def _ladders(prepared: Prepared, recipe: Recipe, stage: DpTable, folder: Path | None) -> dict[str, Ladder]:
+    types = {field.name: column_type(field.type) for field in prepared.schema}
+    levelled = [group.column for group in stage.group_by if group.level is not None and group.column in types]
+    return {name: build_for_type(name, recipe.hierarchy_of(name), types[name], folder) for name in levelled}
 
 
 def _notes(found: list[Proposal]) -> list[str]:

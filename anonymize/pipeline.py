@@ -20,7 +20,7 @@ from anonymize.aggregates.dimensions import with_domains
 from anonymize.aggregates.stage import release_table
 from anonymize.appending import appended
 from anonymize.assess import assess_run
-from anonymize.columns.hierarchies import Ladder, build
+from anonymize.columns.hierarchies import Ladder, build_for_type
 from anonymize.columns.keys import FreshKeys, Keys
 from anonymize.columns.profile import personal_columns, profile_table
 from anonymize.copies import refuse_copies
@@ -36,7 +36,7 @@ from anonymize.microdata.stage import recode
 from anonymize.progress import Progress, between, silent
 from anonymize.recipe import DpTable, KAnonymity, Recipe, Scan
 from anonymize.rows import Prepared, prepare
-from anonymize.tables.base import TableEngine, distinct
+from anonymize.tables.base import TableEngine
 from anonymize.tables.duck import DuckEngine
 
 SAMPLE_ROWS = 20
@@ -225,14 +225,13 @@ def _aggregates(job: _Job, prepared: Prepared, stage: DpTable) -> _Made:
 
 
 def _ladders(job: _Job, prepared: Prepared, stage: DpTable) -> dict[str, Ladder]:
-    """The ladder of each column that is grouped, or has totals, at a level of its hierarchy; values from the data only
-    look up labels."""
+    """The ladder of each column that is grouped, or has totals, at a level of its hierarchy: no value of the data has a say."""
+    types = {field.name: reports.column_type(field.type) for field in prepared.schema}
     ladders: dict[str, Ladder] = {}
     for group in stage.group_by:
-        if group.level is None and not any(isinstance(total.get(group.output_name), int) for total in stage.totals):
-            continue
-        values = job.engine.collect(distinct(prepared.frame.select(group.column)))[group.column].tolist()
-        ladders[group.column] = build(group.column, job.recipe.hierarchy_of(group.column), values, job.folder)
+        levelled = group.level is not None or any(isinstance(total.get(group.output_name), int) for total in stage.totals)
+        if levelled and group.column in types:
+            ladders[group.column] = build_for_type(group.column, job.recipe.hierarchy_of(group.column), types[group.column], job.folder)
     return ladders
 
 

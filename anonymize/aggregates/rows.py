@@ -11,13 +11,17 @@ no bound. From here on every column has a name of our own.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
 
 from anonymize.aggregates import bins
 from anonymize.aggregates.dimensions import Dimension
@@ -29,6 +33,8 @@ from anonymize.tables.base import Frame, TableEngine, distinct
 
 UNIT = ("p", "d")  # whose a row is: a person, and the period
 NUMERIC = ("integer", "decimal", "number")
+LARGEST = 2**63  # of integers, exclusive
+PLACES, DIGITS = 9, 29  # of decimals, after the point and before it
 
 
 @dataclass(frozen=True)
@@ -165,9 +171,22 @@ def _with_group(
         return frame.with_columns(bins.place(origin, frame.collect_schema()[origin], group.bins).alias(target))
     if group.level:
         return _with_labels(engine, frame, origin, target, _ladder(group.column, ladders), group.level)
-    value = nw.col(origin)
-    plain = {"integer": nw.Int64(), "decimal": nw.Decimal(38, 9)}.get(dimension.type)
-    return frame.with_columns((value if plain is None else value.cast(plain)).alias(target))
+    return frame.with_columns(_plain(origin, frame.collect_schema()[origin], dimension.type).alias(target))
+
+
+def _plain(column: str, kind: nw.dtypes.DType, output: str) -> nw.Expr:
+    """Integers of 64 bits and decimals of 38 digits with 9 places; null for what is none: no declared value can be it."""
+    value = nw.col(column)
+    if output == "integer":
+        return (nw.when(value < LARGEST).then(value) if kind == nw.UInt64 else value).cast(nw.Int64())
+    if output != "decimal" or not isinstance(kind, nw.Decimal):
+        return value
+    if kind.scale > PLACES:
+        value = value.round(PLACES)
+    if kind.precision - kind.scale > DIGITS:
+        limit = nw.lit(Decimal(10) ** DIGITS)
+        value = nw.when((value < limit) & (value > -limit)).then(value)
+    return value.cast(nw.Decimal(38, PLACES))
 
 
 def _ladder(column: str, ladders: Mapping[str, Ladder]) -> Ladder:
@@ -177,9 +196,12 @@ def _ladder(column: str, ladders: Mapping[str, Ladder]) -> Ladder:
 
 
 def _with_labels(engine: TableEngine, frame: Frame, source: str, target: str, ladder: Ladder, level: int) -> Frame:
-    """Join the label of each distinct value; a null gets the ladder's label for null, which may be null."""
+    """Join the label of each distinct value; a null gets the ladder's label for null, which may be null.
+
+    A value without a place on the ladder has no group, and its row is left out: to refuse would tell that it is there.
+    """
     present = engine.collect(distinct(frame.select(nw.col(source))).filter(~nw.col(source).is_null()))
-    labels = ladder.labels(level, pa.array(present[source]).to_pylist())
+    labels = ladder.labels_of_some(level, _in_calendar(pa.array(present[source])).to_pylist())
     table = pd.DataFrame({source: present[source], target: _column(labels, pa.string())})
     joined = frame.join(engine.from_pandas(table), on=source, how="left")
     of_null = ladder.labels(level, [None])[0]
@@ -188,6 +210,16 @@ def _with_labels(engine: TableEngine, frame: Frame, source: str, target: str, la
     return joined.with_columns(
         nw.when(nw.col(source).is_null()).then(nw.lit(of_null)).otherwise(nw.col(target)).alias(target)
     )
+
+
+def _in_calendar(values: pa.Array) -> pa.Array:
+    """Null for dates and times outside the years 1 to 9999, which Python has no word for."""
+    kind = values.type
+    if not (pt.is_timestamp(kind) or pt.is_date(kind)) or (pt.is_timestamp(kind) and kind.unit == "ns"):  # which reach 2262
+        return values
+    ends = dt.datetime.min, dt.datetime.max.replace(microsecond=0)
+    first, last = (pa.scalar(moment, pa.timestamp("us")).cast(kind) for moment in ends)
+    return pc.if_else(pc.and_(pc.greater_equal(values, first), pc.less_equal(values, last)), values, pa.scalar(None, kind))
 
 
 def _in_domain(engine: TableEngine, frame: Frame, group: str, dimension: Dimension) -> Frame:

@@ -311,6 +311,8 @@ def _notes(stage: DpTable, planned: Plan, column_types: Mapping[str, str]) -> li
         notes.append(
             f"The recipe lets a person count in {stage.max_cells_per_person:,} cells; there are {planned.max_cells:,}, and nobody is in more than there are."
         )
+    if any(group.level for group in stage.group_by):
+        notes.append("A row whose value has no place in the hierarchy that it is grouped by has no group value.")
     if any(measure.column is not None for measure in stage.measures):
         notes.append("Amounts are clamped to the declared bounds; a missing amount adds nothing.")
     notes += _rounding(stage, column_types)

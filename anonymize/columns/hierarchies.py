@@ -10,12 +10,13 @@ width, not by the smallest value in it. Two kinds are drawn from the data, and s
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from anonymize.columns import (
     hierarchy_codes,
@@ -42,7 +43,19 @@ from anonymize.recipe import (
     QuantileHierarchy,
 )
 
-__all__ = ["Ladder", "as_text", "build", "domain", "leaves"]
+__all__ = ["Ladder", "as_text", "build", "build_for_type", "domain", "leaves"]
+
+SAMPLES: Final[Mapping[str, Any]] = {
+    "integer": 0,
+    "decimal": Decimal(0),
+    "number": 0.0,
+    "text": "8f754e64992d6d8",  # an H3 cell of the finest resolution: a place under every hierarchy of text
+    "boolean": True,
+    "date": dt.date(2000, 1, 1),
+    "timestamp": dt.datetime(2000, 1, 1),
+    "timestamptz": dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
+}
+"""A value of each type of column, to tell whether a hierarchy fits the type."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +88,22 @@ class Ladder:
         Raises :class:`RecipeError` for a level that is not there, or when values have no place on the ladder (it says
         how many, not which).
         """
-        if not 0 <= level <= self.top:
-            raise RecipeError(f"column {self.column!r} has levels 0 to {self.top}: there is no level {level}")
+        self._refuse_level(level)
         if level == self.top:
             return [TOP for _ in values]
         return _label_all(self.column, as_text if level == 0 else self.steps[level - 1], values)
+
+    def labels_of_some(self, level: int, values: Iterable[Any]) -> list[str | None]:
+        """The same, but null for a value without a place: where one person's value must not decide whether there is a release."""
+        self._refuse_level(level)
+        if level == self.top:
+            return [TOP for _ in values]
+        step = as_text if level == 0 else self.steps[level - 1]
+        return [_label_or_none(step, value) for value in values]
+
+    def _refuse_level(self, level: int) -> None:
+        if not 0 <= level <= self.top:
+            raise RecipeError(f"column {self.column!r} has levels 0 to {self.top}: there is no level {level}")
 
     def leaves_per_label(self, level: int) -> dict[str, int]:
         """How many leaves of the domain each label of a level between 0 and the top stands for."""
@@ -104,7 +128,7 @@ def build(
     _refuse_not_finite(column_name, present)
     paths = _paths(hierarchy, folder)
     if paths is not None:
-        return _from_paths(column_name, paths, present)
+        return _from_paths(column_name, paths, {type(value) for value in present} or {str}, present)
     if isinstance(hierarchy, DRAWN_FROM_DATA):
         if persons is None:
             raise RecipeError(f"column {column_name!r}: its hierarchy is drawn from the data, which must not be counted here")
@@ -113,6 +137,25 @@ def build(
         steps = _steps(hierarchy)
     leaf_labels = tuple(tuple(_label_values(column_name, step, present)) for step in steps)
     return Ladder(column_name, steps, leaf_labels, len(present))
+
+
+def build_for_type(column_name: str, hierarchy: Hierarchy | None, kind: str, folder: Path | None, values: Iterable[Any] = ()) -> Ladder:
+    """The ladder of a column of a type (integer, decimal, number, text, boolean, date, timestamp or timestamptz).
+
+    Whether there is one does not depend on data: use :meth:`Ladder.labels_of_some` for theirs. ``values``: what labels may
+    be found by that are not written down; those without a place are passed over.
+    Raises :class:`RecipeError` for a hierarchy that does not fit the type, or that is drawn from the data.
+    """
+    paths = _paths(hierarchy, folder)
+    if paths is not None:
+        return _from_paths(column_name, paths, {type(SAMPLES[kind])}, ())
+    if isinstance(hierarchy, DRAWN_FROM_DATA):
+        raise RecipeError(f"column {column_name!r}: its hierarchy is drawn from the data, which must not be counted here")
+    steps = _steps(hierarchy)
+    for step in steps:
+        _label_values(column_name, step, [SAMPLES[kind]])
+    kept = [value for value in values if not any(_label_or_none(step, value) is None for step in steps)]
+    return Ladder(column_name, steps, tuple(tuple(_label_values(column_name, step, kept)) for step in steps), len(kept))
 
 
 def leaves(hierarchy: Hierarchy | None, folder: Path | None) -> list[str] | None:
@@ -150,8 +193,8 @@ def _paths(hierarchy: Hierarchy | None, folder: Path | None) -> Paths | None:
     return None
 
 
-def _from_paths(column: str, paths: Paths, present: list[Any]) -> Ladder:
-    path_of = hierarchy_paths.finder(column, paths, present)
+def _from_paths(column: str, paths: Paths, kinds: Set[type], present: Sequence[Any]) -> Ladder:
+    path_of = hierarchy_paths.finder(column, paths, kinds)
     _label_values(column, lambda value: ";".join(path_of(value)), present)  # every value has a path
     steps = tuple(hierarchy_paths.at(level, path_of) for level in range(paths.depth))
     return Ladder(column, steps, tuple(paths.labels(level) for level in range(paths.depth)), len(paths.steps))
@@ -199,7 +242,18 @@ def _label_all(column: str, step: Step, values: Iterable[Any]) -> list[str | Non
     return found
 
 
+def _label_or_none(step: Step, value: Any) -> str | None:
+    try:
+        return None if is_null(value) or not _is_finite(value) else step(value)
+    except Misfit:
+        return None
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, (float, Decimal)) or Decimal(value).is_finite()
+
+
 def _refuse_not_finite(column: str, values: Iterable[Any]) -> None:
     for value in values:
-        if isinstance(value, (float, Decimal)) and not Decimal(value).is_finite():
+        if not _is_finite(value):
             raise InputError(f"column {column!r} holds numbers that are not finite (NaN or infinity): clean them first")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -70,9 +70,9 @@ def refuse(file: str, problems: list[Problem]) -> None:
 PathOf: TypeAlias = Callable[[Any], tuple[str, ...]]
 
 
-def finder(column: str, paths: Paths, present: Iterable[Any]) -> PathOf:
-    """Finds the path of a value (or raises :class:`Misfit`); the types of the values ``present`` decide how a leaf is read."""
-    by_key = _by_key(column, paths, {type(value) for value in present} or {str})
+def finder(column: str, paths: Paths, kinds: Set[type]) -> PathOf:
+    """Finds the path of a value (or raises :class:`Misfit`); the Python types of the column's values decide how a leaf is read."""
+    by_key = _by_key(column, paths, kinds)
 
     def path_of(value: Any) -> tuple[str, ...]:
         path = by_key.get(_value_key(value))
@@ -88,7 +88,7 @@ def at(level: int, path_of: PathOf) -> Step:
     return lambda value: path_of(value)[level]
 
 
-def _by_key(column: str, paths: Paths, kinds: set[type]) -> dict[Hashable, tuple[str, ...]]:
+def _by_key(column: str, paths: Paths, kinds: Set[type]) -> dict[Hashable, tuple[str, ...]]:
     """The path of each leaf, under what the column's values are looked up by."""
     by_key: dict[Hashable, tuple[str, ...]] = {}
     for leaf, path in paths.steps.items():

@@ -12,7 +12,7 @@ from typing import Any
 
 from anonymize.aggregates.dimensions import Dimension, dimensions, with_domains
 from anonymize.aggregates.stage import Counted, bounding, count_cells
-from anonymize.columns.hierarchies import Ladder, build
+from anonymize.columns.hierarchies import Ladder, build_for_type
 from anonymize.errors import AnonymizeError, RecipeError
 from anonymize.forecast.candidates import FACTORS, Candidate, of_epsilon, of_grid
 from anonymize.progress import Progress, between, silent
@@ -116,7 +116,7 @@ class _Forecast:
                 continue
             values = self.tables.collect(distinct(self.prepared.frame.select(group.column)))[group.column].tolist()
             try:
-                found[group.column] = build(group.column, hierarchy, values, self.folder)
+                found[group.column] = build_for_type(group.column, hierarchy, self.types[group.column], self.folder, values)
             except AnonymizeError:
                 if group.level is not None:
                     raise
