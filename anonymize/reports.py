@@ -107,7 +107,7 @@ def dp_promise(
     """``unit``: what is protected, as the public half of the report says it under ``privacy_unit``. ``of_nobody``: whether
     rows without a person key count. ``used``: where limits per person stand that were lower than those of the recipe."""
     epsilon, delta = format(stage.epsilon, "f"), format(stage.delta, "f")
-    said = promised_units.sentence(unit, epsilon)
+    said = promised_units.sentence(unit, epsilon, delta, large_delta=stage.allow_large_delta)
     return {
         "family": "differential_privacy",
         **unit,

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
+
+from anonymize import promised_units
 
 PERIODS: Final = ("person_day", "person_week", "person_month")
 
 
 def sentence(guarantee: dict[str, Any]) -> str:
-    """What nobody can learn. For a citizen."""
-    return _SENTENCES.get(guarantee.get("unit", ""), _of_person)()
+    """How little it matters whether somebody is in the data, and how strong a promise that is. For a citizen."""
+    epsilon, unit = str(guarantee["epsilon"]), guarantee.get("unit", "")
+    differed = _SENTENCES.get(unit, _of_person)() % {"factor": promised_units.factor(epsilon)}
+    said = [differed, _STRENGTHS[promised_units.strength(epsilon)](), _of_delta(guarantee), _SEVERAL[unit]() if unit in _SEVERAL else ""]
+    return " ".join(part for part in said if part)
 
 
 def spent(guarantee: dict[str, Any], epsilon: str) -> str:
@@ -54,39 +60,56 @@ def covered(guarantee: dict[str, Any]) -> tuple[date, date] | None:
         return None
 
 
+def _of_delta(guarantee: dict[str, Any]) -> str:
+    figure = {"delta": guarantee.get("delta", "0")}
+    if guarantee.get("allow_large_delta"):
+        return _(
+            "With a chance of up to %(delta)s it does not hold, and the recipe lets that be as large as one in the number of "
+            "people: one of them may be published as is."
+        ) % figure
+    return _("With a chance of up to %(delta)s it does not hold.") % figure if Decimal(str(figure["delta"])) > 0 else ""
+
+
 def _of_person() -> str:
     return _(
-        "Every number here would have come out almost as likely if any one person, with everything they did in these data, had not "
-        "been in them: nobody can learn from it what a single person did."
+        "Had any one person, with everything they did, not been in these data, the chance of the numbers here would have "
+        "differed by a factor of at most about %(factor)s."
     )
 
 
 def _of_day() -> str:
     return _(
-        "Every number here would have come out almost as likely if what any one person did on one day had not been in the data: nobody "
-        "can learn from it what a single person did on a single day. Over several days more can be learnt about one person, since "
-        "each day is protected by itself."
+        "Had what any one person did on one day not been in these data, the chance of the numbers here would have differed by "
+        "a factor of at most about %(factor)s."
     )
 
 
 def _of_week() -> str:
     return _(
-        "Every number here would have come out almost as likely if what any one person did in one week had not been in the data: nobody "
-        "can learn from it what a single person did in a single week. Over several weeks more can be learnt about one person, since "
-        "each week is protected by itself."
+        "Had what any one person did in one week not been in these data, the chance of the numbers here would have differed by "
+        "a factor of at most about %(factor)s."
     )
 
 
 def _of_month() -> str:
     return _(
-        "Every number here would have come out almost as likely if what any one person did in one month had not been in the data: nobody "
-        "can learn from it what a single person did in a single month. Over several months more can be learnt about one person, since "
-        "each month is protected by itself."
+        "Had what any one person did in one month not been in these data, the chance of the numbers here would have differed "
+        "by a factor of at most about %(factor)s."
     )
 
 
 _Words = Callable[[], str]
 _SENTENCES: Final[dict[str, _Words]] = {"person_day": _of_day, "person_week": _of_week, "person_month": _of_month}
+_STRENGTHS: Final[dict[str, _Words]] = {
+    "strong": lambda: _("That is a strong promise: who wants to find out about somebody learns little."),
+    "moderate": lambda: _("That is a moderate promise: what is suspected of somebody can become likelier by as much, and no more."),
+    "weak": lambda: _("That is a weak promise: who knows much already may find out what somebody did."),
+}
+_SEVERAL: Final[dict[str, _Words]] = {
+    "person_day": lambda: _("Over several days more can be learnt about one person, since each day is protected by itself."),
+    "person_week": lambda: _("Over several weeks more can be learnt about one person, since each week is protected by itself."),
+    "person_month": lambda: _("Over several months more can be learnt about one person, since each month is protected by itself."),
+}
 _PER: Final[dict[str, _Words]] = {
     "person_day": lambda: _("ε %(epsilon)s for each person's day"),
     "person_week": lambda: _("ε %(epsilon)s for each person's week"),

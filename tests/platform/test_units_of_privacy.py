@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from django.utils import translation
 
+from anonymize import promised_units as in_reports
 from anonymize.aggregates.accounting import Loss
 from catalog.audit.errors import Invalid
 from catalog.ledger.periods import following
@@ -186,6 +187,28 @@ def test_a_citizen_is_told_that_more_can_be_learnt_over_several_periods(unit, sa
     for language in ("ko", "zh-hans"):
         with translation.override(language):
             assert words.sentence(guarantee(unit)) not in (words.sentence(guarantee("person")), said)
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "said"),
+    [("0.000001", "about 1.01"), ("0.1", "about 1.1"), ("1", "about 2.7"), ("4", "about 55"), ("10", "about 22,000"), ("64", "about 6.2 × 10²⁷")],
+)
+def test_a_citizen_is_told_the_factor_that_epsilon_stands_for(epsilon, said):
+    strength = {"4": "moderate", "10": "weak", "64": "weak"}.get(epsilon, "strong")
+    told = in_reports.sentence({"unit": "person"}, epsilon)
+    assert f"{said} (ε = {epsilon})." in told and f"That is a {strength} promise" in told
+    on_page = words.sentence(guarantee("person") | {"epsilon": epsilon})
+    assert on_page == told.replace(f" (ε = {epsilon})", "")
+
+
+@pytest.mark.parametrize("unit", ["person", "person_day", "person_week", "person_month"])
+def test_a_citizen_is_told_of_the_chance_that_nothing_is_promised(unit):
+    asked = guarantee(unit) | {"delta": "0.01"}
+    for large in (False, True):
+        on_page = words.sentence(asked | {"allow_large_delta": True} if large else asked)
+        assert "up to 0.01 it does not hold" in on_page and ("published as is" in on_page) == large
+        assert on_page == in_reports.sentence({"unit": unit}, "1", "0.01", large_delta=large).replace(" (ε = 1)", "")
+    assert "does not hold" not in words.sentence(guarantee(unit))
 
 
 def test_a_citizen_is_told_of_rows_that_nothing_protects():
