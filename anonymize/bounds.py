@@ -88,6 +88,10 @@ def _notes(found: list[Proposal]) -> list[str]:
     ]
     if any(proposal.name for proposal in found):
         notes.append("Bounds of a column lie on both sides of zero: that costs a sum nothing; a mean is better bounded closely.")
-    if any(proposal.bound is None for proposal in found):
-        notes.append("Where nothing is proposed, too few persons were found for this epsilon.")
+    if any(proposal.why == "too_few_persons" for proposal in found):
+        enough = [proposal.enough_epsilon for proposal in found if proposal.enough_epsilon]
+        raised = f"raise epsilon to about {max(enough):f}" if enough else "raise epsilon"
+        notes.append(f"Where nothing is proposed, too few persons were found for this epsilon: {raised}, or ask for a smaller share.")
+    if any(proposal.why == "beyond_the_grid" for proposal in found):
+        notes.append("Some values lie beyond the grid: no bound on it covers the share.")
     return notes

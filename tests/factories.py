@@ -253,9 +253,12 @@ def forecast(on: Version, *, by: User | None = None) -> Comparison:
 
 
 PROPOSALS = [
-    {"field": "max_cells_per_person", "measure": None, "bound": "2", "covered": 0.994, "error": 0.02},
-    {"field": "max_rows_per_cell", "measure": None, "bound": None, "covered": None, "error": None},
-]
+    {"field": "max_cells_per_person", "measure": None, "bound": "2", "covered": 0.994, "error": 0.004, "why": None, "enough_epsilon": None},
+    {
+        "field": "max_rows_per_cell", "measure": None, "bound": None, "covered": None, "error": None,
+        "why": "too_few_persons", "enough_epsilon": "0.46",
+    },
+]  # fmt: skip
 
 
 def estimate(on: Version, *, by: User | None = None) -> Estimate:

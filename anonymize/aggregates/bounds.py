@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
@@ -35,6 +35,7 @@ from anonymize.recipe import DpTable, PrivacyUnit
 from anonymize.tables.base import Frame, TableEngine
 
 LARGEST = 10**18
+LARGEST_EPSILON = 100
 SURE = 3  # times the half-width of its noise, a number of persons must be before anything is read off: about six σ
 LARGEST_COUNT = 1_000_000  # the largest limit that a recipe can name
 
@@ -66,18 +67,23 @@ class Question:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A bound, or ``None`` where so few persons were found that noise hides them. ``covered``: the share of persons whose
-    value lies within, by the noisy counts, give or take ``error`` (95 %)."""
+    """A bound, or ``None`` and ``why``. ``covered``: the share of persons whose value lies within, by the noisy counts, give
+    or take ``error`` (95 %). ``enough_epsilon``: where persons are too few, the ε with which they would do, about; ``None``
+    where that cannot be told."""
 
     field: str
     name: str
     bound: Decimal | None
     covered: float | None
     error: float | None
+    why: Literal["too_few_persons", "beyond_the_grid"] | None = None
+    enough_epsilon: Decimal | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        bound = None if self.bound is None else format(self.bound, "f")
-        return {"field": self.field, "measure": self.name or None, "bound": bound, "covered": self.covered, "error": self.error}
+        return {
+            "field": self.field, "measure": self.name or None, "bound": _plain(self.bound), "covered": self.covered, "error": self.error,
+            "why": self.why, "enough_epsilon": _plain(self.enough_epsilon),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ class Look:
 
 def look(stage: DpTable, epsilon: Decimal, share: Decimal) -> Look:
     """What will be asked for the stage: ``epsilon`` is shared out evenly. Raises RecipeError for ε or a share out of range."""
-    if not (epsilon.is_finite() and Decimal("1e-6") <= epsilon <= 100):
+    if not (epsilon.is_finite() and Decimal("1e-6") <= epsilon <= LARGEST_EPSILON):
         raise _error("epsilon", "epsilon lies between 0.000001 and 100")
     if not (share.is_finite() and Decimal("0.5") <= share < 1):
         raise _error("share", "the share to cover lies between 0.5 and 1, without 1: a bound on everybody is somebody's value")
@@ -212,40 +218,71 @@ def tally(engine: TableEngine, values: Frame, question: Question) -> Integers:
 
 
 def read(question: Question, counts: Integers, asked: Look) -> list[Proposal]:
-    """The smallest bound on the grid that leaves out at most the rest of the share; of a column, half of the rest a side."""
+    """The smallest bound on the grid of which noise cannot tell that it leaves out more than the rest of the share; of a
+    column, half of the rest a side.
+
+    Nothing is read off where noise, over all bins of a side, could be more than half of the rest: the sum of what lies
+    beyond would first be small enough somewhere far out, where few draws are left to sum. Nothing either at the open end.
+    """
     total, width = int(counts.sum()), asked.noise.half_width
     names = ("lower", "upper") if question.signed else (question.field,)
-    if not total > SURE * math.ceil(width * math.sqrt(question.bins)):
-        return [Proposal(name, question.name, None, None, None) for name in names]
+    enough = _enough(question, total, asked)
+    if enough != 0:
+        return [Proposal(name, question.name, None, None, None, "too_few_persons", enough) for name in names]
     rest = (1 - asked.share) * total
     if not question.signed:
-        step, left_out, drawn = _smallest(counts, rest)
+        step, left_out, drawn = _smallest(counts, rest, width)
         return [_proposal(names[0], question, Decimal(question.steps[step]), left_out, drawn, total, width)]
     zero = len(question.steps)
     found = []
     for name, side in (("lower", counts[zero::-1]), ("upper", counts[zero:])):
-        step, left_out, drawn = _smallest(side, rest / 2)
+        step, left_out, drawn = _smallest(side, rest / 2, width)
         size = Decimal(question.steps[step - 1] if step else 0)
         found.append(_proposal(name, question, (-size if name == "lower" else size) * question.unit, left_out, drawn, total, width))
-    if found[0].bound == found[1].bound:  # everything is zero: a recipe needs two bounds that differ
-        found[1] = Proposal("upper", question.name, question.unit, found[1].covered, found[1].error)
+    if found[0].bound == found[1].bound == 0:  # everything is zero: a recipe needs two bounds that differ
+        found[1] = replace(found[1], bound=question.unit)
     return found
 
 
-def _smallest(side: Integers, rest: Fraction) -> tuple[int, int, int]:
-    """The first place beyond which at most ``rest`` lie, how many do, and of how many draws that is the sum."""
+def _enough(question: Question, total: int, asked: Look) -> Decimal | None:
+    """0 where the look is exact enough; else the ε, about, with which it would be, or None where noise hides even how many
+    persons there are, or no look may be so dear. From the noisy total and what the recipe tells."""
+    width = asked.noise.half_width
+    if not total > SURE * _of_sum(width, question.bins):
+        return None
+    halves = 2 * _of_sum(width, len(question.steps) - (not question.signed)) / ((1 - asked.share) * total)
+    if halves <= 1:
+        return Decimal(0)
+    needed = Context(prec=2, rounding=ROUND_CEILING).multiply(asked.epsilon, to_decimal(halves))
+    return needed if needed <= LARGEST_EPSILON else None
+
+
+def _smallest(side: Integers, rest: Fraction, width: int) -> tuple[int, int, int]:
+    """The first place beyond which no more than ``rest`` lie, give or take the noise; how many do, and of how many draws
+    that is the sum."""
     beyond = int(side.sum())
     for place, count in enumerate(side):
-        beyond -= int(count)
-        if beyond <= rest:
-            return place, beyond, len(side) - 1 - place
+        beyond, drawn = beyond - int(count), len(side) - 1 - place
+        if beyond <= rest + _of_sum(width, drawn):
+            return place, beyond, drawn
     return len(side) - 1, 0, 0
 
 
-def _proposal(field: str, question: Question, bound: Decimal, left_out: int, drawn: int, total: int, width: int) -> Proposal:
+def _of_sum(width: int, drawn: int) -> int:
     """The half-width of a sum of n draws is at most √n times that of one: sums of Laplace noise have lighter tails."""
+    return math.ceil(width * math.sqrt(drawn))
+
+
+def _proposal(field: str, question: Question, bound: Decimal, left_out: int, drawn: int, total: int, width: int) -> Proposal:
+    """Without a draw beyond it, it is the end of the grid, which has all beyond in it."""
+    if not drawn:
+        return Proposal(field, question.name, None, None, None, "beyond_the_grid")
     covered = min(max(1 - left_out / total, 0.0), 1.0)
-    return Proposal(field, question.name, bound, round(covered, 6), _up(Fraction(math.ceil(width * math.sqrt(drawn))) / total))
+    return Proposal(field, question.name, bound, round(covered, 6), _up(Fraction(_of_sum(width, drawn)) / total))
+
+
+def _plain(number: Decimal | None) -> str | None:
+    return None if number is None else format(number.normalize(), "f")
 
 
 def _up(number: Fraction) -> float:

@@ -27,13 +27,15 @@ class EstimateRequestSerializer(StrictSerializer):
 
 
 class ProposalSerializer(serializers.Serializer):
-    """A bound, and the share of persons that it covers by noisy counts, give or take ``error`` (95 %); null: too few persons."""
+    """A bound, and the share of persons that it covers by noisy counts, give or take ``error`` (95 %); null: see ``why``."""
 
     field = serializers.CharField()
     measure = serializers.CharField(allow_null=True)
     bound = serializers.CharField(allow_null=True)
     covered = serializers.FloatField(allow_null=True)
     error = serializers.FloatField(allow_null=True)
+    why = serializers.ChoiceField(choices=("too_few_persons", "beyond_the_grid"), allow_null=True, help_text="why nothing is proposed")
+    enough_epsilon = serializers.CharField(allow_null=True, help_text="of too few persons: the ε, about, with which they would do; null where it cannot be told")
 
 
 class EstimateListedSerializer(serializers.Serializer):
@@ -84,4 +86,8 @@ def listed(estimate: Estimate) -> dict[str, Any]:
 
 def shown(estimate: Estimate) -> dict[str, Any]:
     kept = {name: getattr(estimate, name) for name in ("recipe", "recipe_sha256", "code_version")}
-    return {**listed(estimate), **kept, "proposals": estimate.result["proposals"] if estimate.result else None}
+    return {**listed(estimate), **kept, "proposals": [_UNTOLD | found for found in estimate.result["proposals"]] if estimate.result else None}
+
+
+_UNTOLD = {"why": None, "enough_epsilon": None}
+"""Of estimates that were made before these were told."""

@@ -54,7 +54,7 @@ def spent(estimate: Estimate) -> Decimal:
 
 
 def test_an_estimate_is_charged_once_and_its_bounds_go_into_the_recipe(steward, dataset):
-    found = done(asked(steward, dataset))
+    found = done(asked(steward, dataset, share=Decimal("0.7")))
     assert (found.state, found.percent, found.error, found.noise_drawn) == ("done", 100, None, True)
     assert spent(found) == 4 and found.population.spendings.get().subject_type == "estimate"
     assert [proposal["field"] for proposal in found.result["proposals"]] == ["max_cells_per_person", "max_rows_per_cell", "lower", "upper"]
@@ -142,7 +142,7 @@ def test_a_steward_asks_on_the_page_of_a_recipe_and_takes_the_bounds_over(stewar
     refused = client.post(form, {"recipe": json.dumps(RECIPE), "look_epsilon": "plenty", "look_share": "0.9"})
     assert refused.status_code == 422 and "plenty" in refused.content.decode()
     with django_capture_on_commit_callbacks(execute=True):
-        made = client.post(form, {"recipe": json.dumps(RECIPE), "look_epsilon": "4", "look_share": "0.9"})
+        made = client.post(form, {"recipe": json.dumps(RECIPE), "look_epsilon": "4", "look_share": "0.7"})
     found = Estimate.objects.get()
     assert made["Location"] == f"/estimates/{found.pk}" and ("releases.execute_estimate", found.pk) in rung
     assert client.get(f"/estimates/{found.pk}/progress").status_code == 200

@@ -89,6 +89,47 @@ def test_where_noise_hides_the_few_nothing_is_proposed():
     assert [(proposal.bound, proposal.covered) for proposal in found.values()] == [(None, None)] * 4
 
 
+def _read(values: np.ndarray, epsilon: str, share: str = "0.99") -> list[bounds.Proposal]:
+    """Both bounds of numbers above zero, one a person, by a look with four questions."""
+    question = bounds.Question("bounds", "spent", Decimal("0.1"), bounds.steps(10**15), signed=True)
+    look = bounds.Look((question,) * 4, noise.of_scale(4 / Fraction(epsilon), "opendp"), Decimal(epsilon), Fraction(share))
+    counts = np.zeros(question.bins, dtype=np.int64)
+    np.add.at(counts, len(question.steps) + 1 + np.searchsorted(question.steps, values), 1)
+    return bounds.read(question, noise.add_noise(counts, look.noise), look)
+
+
+@pytest.mark.parametrize(("persons", "epsilon"), [(300, "0.1"), (4000, "0.1"), (4000, "0.5"), (20_000, "0.1")])
+def test_noise_larger_than_what_the_share_leaves_over_is_never_taken_for_a_bound(persons, epsilon):
+    """Always: the noise of one draw would have to be some twenty times its scale for the total to be enough."""
+    for _ in range(20):
+        found = _read(np.arange(persons) % 999 + 1, epsilon)
+        assert [(proposal.bound, proposal.why) for proposal in found] == [(None, "too_few_persons")] * 2
+
+
+def test_the_epsilon_that_would_do_is_told_and_does():
+    values = np.arange(20_000) % 999 + 1
+    enough = _read(values, "0.2")[0].enough_epsilon
+    assert enough is not None and Decimal("0.7") < enough < Decimal("1.1")
+    assert all(proposal.bound is not None for proposal in _read(values, str(2 * enough)))
+
+
+@pytest.mark.parametrize(("persons", "epsilon", "share"), [(4000, "8", "0.99"), (20_000, "2", "0.99"), (400_000, "0.1", "0.99"), (4000, "0.8", "0.9")])
+def test_persons_enough_have_the_bound_that_is_true(persons, epsilon, share):
+    """Noise beyond the bound would have to be over six of its standard deviations, in any of the looks."""
+    for _ in range(20):
+        lower, upper = _read(np.arange(persons) % 999 + 1, epsilon, share)
+        assert (lower.bound, upper.bound) == (0, 100)
+        assert upper.error is not None and upper.error <= (1 - float(share)) / 2
+
+
+def test_it_shows_when_noise_that_is_too_large_is_read(monkeypatch):
+    """The first step whose noisy count beyond is small enough, whatever the noise: right in half of the looks at most."""
+    monkeypatch.setattr(bounds, "_enough", lambda question, total, look: Decimal(0))
+    monkeypatch.setattr(bounds, "_of_sum", lambda width, drawn: 0)
+    found = [_read(np.arange(4000) % 999 + 1, "0.1")[1].bound for _ in range(50)]
+    assert set(found) != {Decimal(100)}
+
+
 @pytest.mark.parametrize("rows", [[], [{"who": "p", "place": "elsewhere", "amount": Decimal(1)}], [{"who": "p", "place": "a"}]])
 def test_a_table_without_any_value_is_no_error(rows):
     assert asked(stage(), rows=rows)["upper"].bound is None
@@ -96,7 +137,7 @@ def test_a_table_without_any_value_is_no_error(rows):
 
 def test_values_beyond_the_grid_and_zeros_have_their_bins(no_noise):
     far = asked(stage(), rows=[{"who": "p", "place": "a", "amount": Decimal("1e15")}, {"who": "q", "place": "a", "amount": Decimal("-3e14")}])
-    assert (far["upper"].bound, far["lower"].bound) == (Decimal("1e15"), Decimal("-5e14"))
+    assert (far["upper"].bound, far["upper"].why, far["lower"].bound) == (None, "beyond_the_grid", Decimal("-5e14"))
     nothing = asked(stage(), rows=[{"who": "p", "place": "a", "amount": Decimal(0)}])
     assert (nothing["lower"].bound, nothing["upper"].bound) == (0, Decimal("0.01"))
 
@@ -211,7 +252,7 @@ def test_a_recipe_is_asked_for_its_own_unit_and_dates(events):
     found = propose_bounds(recipes.parse(RECIPE), events, epsilon=Decimal(60), before_noise=told.append)
     assert (told[0].unit, [day.isoformat() for day in told[0].covers or ()]) == ("person_month", ["2026-01-01", "2026-02-01"])
     assert [proposal["field"] for proposal in found["proposals"]] == ["max_cells_per_person", "max_rows_per_cell", "lower", "upper"]
-    assert found["proposals"][-1]["bound"] == "100.00" and json.dumps(found, allow_nan=False)
+    assert found["proposals"][-1]["bound"] == "100" and json.dumps(found, allow_nan=False)
 
 
 def test_only_a_table_with_noise_has_bounds(events):
