@@ -47,6 +47,7 @@ def problems_of_appending(recipe: Recipe) -> Iterator[str]:
     if recipe.person_key is None:
         yield "/person_key|name the column that says whose row it is: tables are joined by it and by nothing else"
         return
+    yield from _two_periods(recipe)
     used = input_columns(recipe)
     for i, other in enumerate(recipe.append):
         at = f"/append/{i}/columns"
@@ -58,3 +59,17 @@ def problems_of_appending(recipe: Recipe) -> Iterator[str]:
                 yield f"{at}/{name}|the recipe does not use a column {name!r} of the input"
             elif name != recipe.person_key and theirs == key:
                 yield f"{at}/{name}|the person key of {other.table!r} can be no other column as well: it would stand there in clear"
+
+
+def _two_periods(recipe: Recipe) -> Iterator[str]:
+    """A row that comes twice, under two of its times, would be in two periods, and each of them be bounded as if it were alone."""
+    if recipe.privacy_unit is None:
+        return
+    name, taken = recipe.privacy_unit.column, dict[str, str]()
+    for i, other in enumerate(recipe.append):
+        theirs = other.columns.get(name)
+        if theirs is not None and taken.setdefault(other.table, theirs) != theirs:
+            yield (
+                f"/append/{i}/columns/{name}|the {recipe.privacy_unit.period}s of {other.table!r} are taken from {taken[other.table]!r} "
+                "already: by another of its times one row would lie in two of them"
+            )

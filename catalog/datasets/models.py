@@ -32,7 +32,10 @@ class Frequency(models.TextChoices):
 
 
 class Dataset(models.Model):
-    """A catalogue entry. ``title`` and ``description`` may be in any language, named in ``language``."""
+    """A catalogue entry. ``title`` and ``description`` may be in any language, named in ``language``.
+
+    Once it is ``charged`` the database itself refuses another population: what was spent would be left behind with the first.
+    """
 
     slug = models.CharField(max_length=80, unique=True, validators=[SLUG])
     title = models.CharField(max_length=200)
@@ -52,6 +55,7 @@ class Dataset(models.Model):
         "ledger.Population", on_delete=models.PROTECT, null=True, blank=True, related_name="datasets",
         help_text="the people behind it; the privacy budget is theirs",
     )
+    charged = models.BooleanField(default=False, help_text="noise was drawn about its rows: its population stays what it is")
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import partial
 from pathlib import PurePosixPath
@@ -60,11 +60,12 @@ def create_dataset(
 
 
 def update_dataset(*, by: User, dataset: Dataset, contract: Mapping[str, Any] | None = None, **fields: Any) -> Dataset:
-    """Change the description of a dataset; its slug and organisation stay."""
+    """Change the description of a dataset; its slug and organisation stay, and once noise was drawn about it its population."""
     check_can_edit(by, dataset)
     _refuse_unknown(fields)
     with transaction.atomic():
         dataset = Dataset.objects.select_for_update().get(pk=dataset.pk)
+        _refuse_move(dataset, fields)
         for name, value in fields.items():
             setattr(dataset, name, value)
         _save(dataset, taken="A dataset with this slug exists already.")
@@ -73,6 +74,25 @@ def update_dataset(*, by: User, dataset: Dataset, contract: Mapping[str, Any] | 
         changed = sorted([*fields, *(["contract"] if contract is not None else [])])
         audit.record(by=by, action="dataset.changed", subject=dataset, detail={"fields": changed})
     return dataset
+
+
+def _refuse_move(dataset: Dataset, fields: Mapping[str, Any]) -> None:
+    """Elsewhere nothing would be known of what its people have cost already."""
+    if dataset.charged and "population" in fields and fields["population"] != dataset.population:
+        message = "noise was drawn about these rows, which their population has paid for: the dataset stays with it"
+        raise Invalid(f"The population cannot be changed: {message}.", problems=(Problem("population_stays", message, pointer="/population"),))
+
+
+def charged_with(slugs: Collection[str], population_id: int) -> None:
+    """Note, in the transaction of the charge, that a population pays for noise about datasets, with which it stays from here on.
+
+    Raises :class:`Invalid` where one of them is about another population by now.
+    """
+    for dataset in Dataset.objects.select_for_update(no_key=True).filter(slug__in=slugs).order_by("pk"):
+        if dataset.population_id != population_id:
+            message = f"dataset {dataset.slug!r} is about another population by now, whose budget would not be charged"
+            raise Invalid(f"Nothing was charged and no noise was drawn: {message}.", problems=(Problem("other_population", message, pointer="/population"),))
+    Dataset.objects.filter(slug__in=slugs, charged=False).update(charged=True)
 
 
 def _refuse_unknown(fields: Mapping[str, Any]) -> None:

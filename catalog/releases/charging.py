@@ -13,11 +13,13 @@ from django.db import transaction
 from anonymize import recipe as recipes
 from anonymize.aggregates.accounting import Loss, load_distributions
 from catalog.audit.errors import PlatformError
+from catalog.datasets import services as datasets
 from catalog.ledger import services as ledger
 from catalog.releases.jobs import LostJob, held
 from catalog.releases.kinds import kind_of
 from catalog.releases.models import Estimate, Run
-from catalog.releases.services import refuse_other_times, unit_of
+from catalog.releases.services import unit_of
+from catalog.releases.sources import refuse_other_sources
 
 
 def charge(job: Run | Estimate, loss: Loss) -> None:
@@ -29,11 +31,12 @@ def charge(job: Run | Estimate, loss: Loss) -> None:
     with transaction.atomic():
         if len(held(job).select_for_update()) != 1:
             raise LostJob
+        datasets.charged_with({job.dataset.slug, *(other.table for other in recipe.append)}, job.population_id)  # locked before the population and the trail
         ledger.charge(
             population_id=job.population_id, epsilon=loss.epsilon, delta=loss.delta, parts=loss.parts, unit=unit_of(recipe), covers=loss.covers,
             subject=(subject, f"{job.pk}#{job.attempt}"), by=job.requested_by, note=str(job.recipe.get("title", ""))[:300],
         )  # fmt: skip
-        refuse_other_times(recipe, job.dataset)  # while the population is locked: nothing else can draw at this moment
+        refuse_other_sources(recipe, job.dataset)  # while the population is locked: nothing else can draw at this moment
         if held(job).update(noise_drawn=True) != 1:
             raise LostJob
 

@@ -30,6 +30,7 @@ from catalog.releases.code import code_version
 from catalog.releases.kinds import kind_of
 from catalog.releases.models import Job, Run
 from catalog.releases.policies import check_can_cancel, check_can_run
+from catalog.releases.sources import refuse_other_sources
 from catalog.releases.states import CANCELLED
 
 
@@ -54,6 +55,7 @@ def fit(recipe: Recipe, dataset: Dataset, version: Version) -> None:
     if problems:
         raise Invalid(f"The recipe does not fit this dataset: {problems[0].message}", problems=tuple(problems))
     appended_versions(recipe, dataset)
+    refuse_other_sources(recipe, dataset)
 
 
 def unit_of(recipe: Recipe) -> Unit:
@@ -71,28 +73,7 @@ def _population_problems(recipe: Recipe, dataset: Dataset) -> list[Problem]:
         refuse_other_unit(dataset.population, unit_of(recipe))
     except Invalid as error:
         return list(error.problems)
-    return _other_times(recipe, dataset)
-
-
-def _other_times(recipe: Recipe, dataset: Dataset) -> list[Problem]:
-    """By another column of times, rows of one day lie in several days of earlier releases, which are not counted with it."""
-    asked = recipe.privacy_unit
-    if asked is None:
-        return []
-    jobs = (dataset.runs, dataset.estimates)
-    drawn = [column for of in jobs for column in of.filter(noise_drawn=True).values_list("recipe__privacy_unit__column", flat=True)]
-    others = sorted({str(column) for column in drawn if column and column != asked.column})
-    if not others:
-        return []
-    message = f"earlier releases of this dataset took the {asked.period} from column {others[0]!r}: this one must too, or it would speak of other {asked.period}s"
-    return [Problem("other_time_column", message, pointer="/privacy_unit/column")]
-
-
-def refuse_other_times(recipe: Recipe, dataset: Dataset) -> None:
-    """Raises :class:`Invalid` where noise was drawn for this dataset by periods of another column."""
-    problems = _other_times(recipe, dataset)
-    if problems:
-        raise Invalid(f"The recipe does not fit this dataset: {problems[0].message}", problems=tuple(problems))
+    return []
 
 
 # The roles that a recipe may give to a column of a role, where rows are published: as strict, or stricter.
@@ -151,12 +132,16 @@ def _problem_of(name: str, asked: Role, roles: dict[str, str], recipe: Recipe) -
 
 
 def _unit_problems(recipe: Recipe, version: Version) -> list[Problem]:
-    """Whose rows they are is not the recipe's to forget: without the key a thousand rows of one person are a thousand persons."""
+    """Whose rows they are is not the recipe's to forget, nor to choose: without the key a thousand rows of one person are a
+    thousand persons, and by another column one person is as many as it has values."""
     keys = sorted(version.columns.filter(role=Role.PERSON_KEY).values_list("name", flat=True))
-    if not keys or recipe.person_key in keys:
+    if recipe.person_key in keys or (recipe.person_key is None and not keys):
         return []
-    message = f"column {keys[0]!r} says whose row it is in this version: name it in person_key, since rows are no persons"
-    return [Problem("person_key_left_out", message, pointer="/person_key")]
+    if keys:
+        message = f"column {keys[0]!r} says whose row it is in this version: name it in person_key, since rows are no persons"
+        return [Problem("person_key_left_out", message, pointer="/person_key")]
+    message = f"column {recipe.person_key!r} does not have the role person_key in this version: set it first, it says whose row it is"
+    return [Problem("no_person_key", message, pointer="/person_key")]
 
 
 def _key_released(name: str, column: recipes.Column, roles: dict[str, str]) -> Problem | None:

@@ -94,10 +94,10 @@ def card_spending(week: Totals, *, epsilon: str = "1") -> Document:
 def night_bus(week: Totals, *, epsilon: str = "1") -> Document:
     """Ways at night from district to district, from signalling joined with taxi trips.
 
-    Districts are the first five digits of the codes: between single places there is nobody at night but by chance.
+    Districts are the first five digits of the codes: between single places there is nobody at night but by chance. Of a trip
+    the pick-up alone is taken: by its drop-off, past noon, the same trip would lie in another day as well.
     """
     seen = {"subscriber": "caller", "event_at": "pickup_at", "dong_code": "pickup_dong"}
-    left = {"subscriber": "caller", "event_at": "dropoff_at", "dong_code": "dropoff_dong"}
     districts = sorted({code[:DISTRICT_DIGITS] for code in week.codes})
     ladder = {"prefix": [DISTRICT_DIGITS]}
     return {
@@ -105,7 +105,7 @@ def night_bus(week: Totals, *, epsilon: str = "1") -> Document:
         "title": "Demand for night buses: ways at night from district to district",
         "person_key": "subscriber",
         "privacy_unit": _day("event_at"),
-        "append": [{"table": TAXIS, "columns": seen}, {"table": TAXIS, "columns": left}],
+        "append": [{"table": TAXIS, "columns": seen}],
         "columns": {
             "subscriber": {"role": "person_key"},
             "event_at": {"role": "event_time", "title": "Time of departure"},

@@ -67,7 +67,7 @@ def test_night_buses_count_signalling_and_taxis_of_one_person_together(
     result = run(document, folder, week.SIGNALLING, tmp_path / "both", **given)
     alone = run({**document, "append": []}, folder, week.SIGNALLING, tmp_path / "alone")
     both, one = result.report["internal"], alone.report["internal"]
-    assert both["input"]["rows_of_taxi-trips"] == 2 * len(pd.read_parquet(folder / week.TAXIS))
+    assert both["input"]["rows_of_taxi-trips"] == len(pd.read_parquet(folder / week.TAXIS))
     assert both["persons"] < 1.1 * one["persons"], "nobody is two people"
     assert both["input"]["rows_used"] > one["input"]["rows_used"], "taxis show ways that signalling missed"
     assert result.rows == 12 * 12 * 24

@@ -14,6 +14,7 @@ from django.utils import translation
 from anonymize import promised_units as in_reports
 from anonymize.aggregates.accounting import Loss
 from catalog.audit.errors import Invalid
+from catalog.datasets import services as datasets
 from catalog.ledger.periods import following
 from catalog.ledger.services import BudgetExceeded, create_population
 from catalog.publishing import words
@@ -100,11 +101,22 @@ def test_a_recipe_of_days_is_refused_where_the_budget_is_kept_of_persons(steward
 
 def test_a_dataset_that_moved_to_another_population_meanwhile_is_refused_before_any_noise(steward, by_day, rung):
     run = services.request_run(by=steward, dataset=by_day, document=recipe())
-    Run.objects.filter(pk=run.pk).update(population=makers.population())
+    datasets.update_dataset(by=steward, dataset=by_day, population=makers.population())
+    work.execute_run(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.noise_drawn, run.error["problems"][0]["code"]) == ("failed", False, "other_population")
+    assert not run.population.spendings.exists()
+
+
+def test_a_population_of_another_unit_is_not_charged_for_a_run_that_was_asked_for_before(steward, by_day):
+    run, other = services.request_run(by=steward, dataset=by_day, document=recipe()), makers.population()
+    datasets.update_dataset(by=steward, dataset=by_day, population=other)
+    Run.objects.filter(pk=run.pk).update(population=other)
     work.execute_run(run.pk)
     run.refresh_from_db()
     assert (run.state, run.noise_drawn, run.error["problems"][0]["code"]) == ("failed", False, "other_unit")
-    assert not run.population.spendings.exists()
+    by_day.refresh_from_db()
+    assert not by_day.charged
 
 
 def test_months_about_different_days_cost_the_month_that_costs_most(steward, by_day):
