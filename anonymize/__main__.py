@@ -28,16 +28,28 @@ def main(arguments: list[str] | None = None) -> int:
         command = {"profile": _profile, "run": _run, "frontier": _frontier, "forecast": _forecast, "bounds": _bounds, "assess": _assess, "schema": _schema}[options.command]
         command(options)
     except AnonymizeError as error:
-        print(f"anonymize: {error.message}", file=sys.stderr)
-        for problem in error.problems:
-            where = ", ".join(f"{k} {v}" for k, v in (("line", problem.line), ("column", problem.column), ("at", problem.pointer)) if v)
-            shape = f" (shape {problem.shape})" if problem.shape else ""
-            print(f"  {where + ': ' if where else ''}{problem.message}{shape}", file=sys.stderr)
+        print("\n".join(_told(error)), file=sys.stderr)
         return error.exit_status
     except OSError as error:  # of files that the user named: a folder that is a file, a place that cannot be written
         print(f"anonymize: {error.filename or 'a file'}: {error.strerror or type(error).__name__}", file=sys.stderr)
         return 2
     return 0
+
+
+def _told(error: AnonymizeError) -> list[str]:
+    """What happened, and below it each problem with its place; a single one whose words were said already is not said again."""
+    lines = []
+    for problem in error.problems:
+        where = ", ".join(f"{k} {v}" for k, v in (("line", problem.line), ("column", problem.column), ("at", problem.pointer)) if v)
+        shape = f" (shape {problem.shape})" if problem.shape else ""
+        lines.append(f"  {where + ': ' if where else ''}{problem.message}{shape}")
+    if len(error.problems) != 1:
+        return [f"anonymize: {error.message}", *lines]
+    (only,) = error.problems
+    if only.message not in error.message or only.shape or only.line:
+        return [f"anonymize: {error.message}", *lines]
+    at = f"{only.pointer}: " if only.pointer and only.pointer not in error.message else ""
+    return [f"anonymize: {at}{error.message}"]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from anonymize.errors import Problem, RecipeError
 from anonymize.recipe.document import Recipe
+from anonymize.recipe.plain_words import plain
 
 
 def _refuse_constant(_: str) -> Any:
@@ -50,7 +51,7 @@ def _problems(error: ValidationError) -> list[Problem]:
     found: list[Problem] = []
     for item in error.errors(include_url=False, include_input=False):
         pointer = _pointer(item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
+        message = plain(item["type"], item["msg"], item.get("ctx", {})).removeprefix("Value error, ")
         for line in message.split("\n"):
             where, bar, text = line.partition("|")
             found.append(Problem(item["type"], text if bar else line, pointer=where if bar else pointer))

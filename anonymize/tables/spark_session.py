@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,7 @@ START = {
     "spark.ui.showConsoleProgress": "false",
     "spark.io.encryption.enabled": "true",  # what it spills is sealed with a key that only its processes hold
 }
+_MASTERS = re.compile(r"local(\[(\*|\d+)( *, *\d+)?\])?|local-cluster\[.+\]|yarn|[a-z0-9]+://.+")
 LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -116,6 +118,9 @@ def _hush() -> None:
 
 
 def _started(builder: SparkSession.Builder, master: str, more: Mapping[str, str]) -> SparkSession:
+    wrong = f"Spark could not be started at {master}: is that master right ({MASTER}), and is Java 17 or later there?"
+    if not _MASTERS.fullmatch(master):  # Spark would say so too, below a page of its own stack trace
+        raise _cannot_start(wrong)
     settings = {**START, **more}
     if master.startswith("local"):
         settings = {**LOCAL, **settings}
@@ -127,7 +132,7 @@ def _started(builder: SparkSession.Builder, master: str, more: Mapping[str, str]
         return builder.getOrCreate()
     except failures():
         pass  # told below, outside this block: the error may quote more than the address
-    raise _cannot_start(f"Spark could not be started at {master}: is that master right ({MASTER}), and is Java 17 or later there?")
+    raise _cannot_start(wrong)
 
 
 def _cannot_start(message: str) -> AnonymizeError:

@@ -111,6 +111,30 @@ def test_a_field_that_is_misspelt_or_named_twice_is_refused():
         recipe.loads("{")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("group_by", [], "needs 1 or more entries"),
+        ("group_by", [{"column": "a"}] * 9, "has at most 8 entries"),
+        ("group_by", "a", "must be a list: […]"),
+        ("group_by", ["a"], "must be an object: {…}"),
+        ("epsilom", "1", "there is no such field here"),
+        ("cells", "some", "must be 'public' or 'private'"),
+        ("max_cells_per_person", 0, "must be at least 1"),
+        ("max_cells_per_person", "3", "must be a whole number, such as 3"),
+        ("allow_large_delta", "perhaps", "must be true or false"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_of_the_recipe(field, value, said):
+    (problem,) = refused(changed(DP, f"stages/0/{field}", value)).problems
+    assert problem.message == said and (problem.pointer or "").startswith(f"/stages/0/{field}")
+
+
+def test_no_library_is_named_where_a_recipe_is_none_at_all():
+    told = [refused(document).message for document in ([], "x", {}, {**DP, "stages": [{}]}, {**DP, "stages": [{"stage": "k"}]}, {**DP, "title": ""})]
+    assert not [message for message in told for word in ("Input", "instance", "Tuple", "tag ", "Field", "String") if word in message]
+
+
 def test_the_same_recipe_has_the_same_hash_however_it_was_written():
     one, other = recipe.parse(DP), recipe.loads(json.dumps(DP, indent=4, sort_keys=True))
     assert one.sha256() == other.sha256()

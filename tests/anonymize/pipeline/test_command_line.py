@@ -111,6 +111,13 @@ def test_what_cannot_be_run_ends_with_its_status_one_clear_line_and_no_data_file
     assert not (tmp_path / "out" / "data.parquet").exists()
 
 
+def test_what_is_wrong_is_said_once_and_with_its_place(people, tmp_path, capsys):
+    assert run(recipe(tmp_path, typo=1), people, tmp_path / "out") == 2
+    assert capsys.readouterr().err == "anonymize: /typo: there is no such field here\n"
+    assert run(recipe(tmp_path, typo=1, other=2), people, tmp_path / "out") == 2
+    assert capsys.readouterr().err.splitlines()[1:] == [f"  at /{name}: there is no such field here" for name in ("typo", "other")]
+
+
 def test_a_recipe_that_is_not_json_or_not_there_ends_with_2(people, tmp_path, capsys):
     (tmp_path / "bad.json").write_text("{")
     assert run(tmp_path / "bad.json", people, tmp_path / "out") == 2

@@ -164,3 +164,9 @@ def test_without_java_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(AnonymizeError, match="Java 17"):
         spark_session.session()
+
+
+@pytest.mark.parametrize("master", ["foo", "local[x]", "Local"])
+def test_a_master_that_is_none_is_refused_before_spark_prints_its_stack(master):
+    with pytest.raises(AnonymizeError, match="is that master right"):
+        spark_session._started(None, master, {})
