@@ -275,6 +275,7 @@ FLAGS: Final = {
     "large_delta": gettext_lazy("The recipe lets δ reach one in the number of people, which would allow publishing one of them as is. δ: %(figure)s."),
     "rows_of_nobody": gettext_lazy("Rows without a person key were declared to be nobody's: they count without limits, and nothing protects whoever they were about. Rows: %(figure)s."),
     "bounds_cut_much": gettext_lazy("The limits per person, the bounds or the rounding of amounts changed much of the data, and the figures are off by as much. Cut off, or added where there is a plus: %(figure)s."),
+    "nearly_all_unreliable": gettext_lazy("Nearly every number of a measure is unreliable: noise hides it, or its bounds lie far beyond the data. Share of its numbers: %(figure)s."),
     "large_epsilon": gettext_lazy("A large ε: the promise is weak. ε: %(figure)s."),
 }
 

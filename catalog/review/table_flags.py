@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from catalog.display.numbers import number
+from catalog.releases.assessed.exactness import drowned
 from catalog.releases.bounding import bounding_of, much_cut
 from catalog.review.flag import Flag
 
@@ -27,5 +28,8 @@ def table_flags(report: dict[str, Any]) -> Iterator[Flag]:
     cut = much_cut(report)
     if cut:
         yield Flag("warning", "bounds_cut_much", cut)
+    unreliable = drowned(report.get("internal", {}).get("forecast"))
+    if unreliable:
+        yield Flag("warning", "nearly_all_unreliable", unreliable)
     if float(guarantee.get("epsilon", "0")) > LARGE_EPSILON:
         yield Flag("warning", "large_epsilon", guarantee["epsilon"])

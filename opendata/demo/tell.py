@@ -17,6 +17,7 @@ FAMILIES = {
 FLAGS = {
     "local_recoding": "classes at different levels can be refined by whoever knows the method",
     "about_persons": "looks like one row per person; a scan protects nobody",
+    "nearly_all_unreliable": "nearly every number of a measure is unreliable: {figure}",
     "large_epsilon": "the privacy budget asked for is large: ε {figure}",
     "microdata": "rows about single people; smallest group counted again: {figure}",
 }

@@ -19,6 +19,7 @@ from catalog.ledger.periods import following
 from catalog.ledger.services import BudgetExceeded, create_population
 from catalog.publishing import words
 from catalog.releases import bounding, services, templates, work
+from catalog.releases.assessed import exactness
 from catalog.releases.models import Run
 from catalog.releases.preview import preview
 from catalog.review.flag import Flag
@@ -279,6 +280,22 @@ def test_more_than_a_fifth_is_flagged_and_less_is_not():
     assert flags(sums={}, rows_after=799) == [Flag("warning", "bounds_cut_much", "rows 20.1 %")]
     rounded = {"spent": {"before": 600.0, "after": 1000.0}, "small": {"before": 400.0, "after": 0.0}}
     assert flags(sums=rounded) == [Flag("warning", "bounds_cut_much", "spent +66.7 %; small 100.0 %")]
+
+
+def test_a_measure_that_noise_drowns_is_flagged_by_name_and_the_steward_reads_it_too():
+    overall: dict[str, Any] = {"people": {"unreliable_share": 0.2}, "spent": {"unreliable_share": 0.9}, "owed": {"unreliable_share": None}, "means": None}
+    classes = [{"from": 1, "to": None, "cells": 0, "median_persons": None, "hidden_share": None}]
+    foretold = {
+        "unreliable_above": "0.5", "cells": {"empty": 0}, "classes": classes,
+        "measures": [{"name": name, "overall": figures, "forecast": True, "classes": [None]} for name, figures in overall.items()],
+    }  # fmt: skip
+    report = {"guarantee": guarantee("person"), "internal": {"forecast": foretold}}
+    assert list(table_flags(report)) == [Flag("warning", "nearly_all_unreliable", "spent 90.0 %")]
+    assert words.flag_sentence("nearly_all_unreliable", "spent 90.0 %").endswith("Share of its numbers: spent 90.0 %.")
+    assert exactness.errors(foretold).note.startswith("Nearly every number is unreliable of: spent 90.0 %.")
+    overall["spent"]["unreliable_share"] = 0.89
+    assert not list(table_flags(report))
+    assert exactness.errors(foretold).note.startswith("A number is unreliable")
 
 
 def test_what_was_cut_off_is_for_officers_and_auditors_alone(steward, officer):

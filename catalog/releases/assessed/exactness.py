@@ -11,11 +11,13 @@ from catalog.display.numbers import number, percent
 from catalog.display.pictures import Asked
 from catalog.releases.assessed.shown import WIDTHS, Shown, at
 
-__all__ = ["MODULE", "about", "errors", "share", "size", "words"]
+__all__ = ["MODULE", "about", "drowned", "errors", "share", "size", "words"]
 
 MODULE: Final = "anonymize.pictures"
 MOSTLY: Final = 0.5
 """Hidden share of a class from which on it is drawn as one that is not seen."""
+NEARLY_ALL: Final = 0.9
+"""Share of unreliable numbers from which on a measure tells next to nothing: bounds far beyond the data, or ε too small."""
 
 
 def errors(found: Any, name: str = "errors") -> Shown | None:
@@ -54,8 +56,21 @@ def _row(name: str, one: Any, figures: Any, *, hidden: bool) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def drowned(found: Any) -> str:
+    """The measures nearly all of whose numbers are unreliable, with the share of them; empty where there is none."""
+    shares = [(measure["name"], at(measure, "overall.unreliable_share")) for measure in at(found, "measures") or ()]
+    return "; ".join(f"{name} {percent(part)}" for name, part in shares if part is not None and part >= NEARLY_ALL)
+
+
+def _warned(found: Any) -> list[str]:
+    measures = drowned(found)
+    if not measures:
+        return []
+    return [_("Nearly every number is unreliable of: %(measures)s. Narrower bounds, fewer and larger cells or a larger ε would help.") % {"measures": measures}]
+
+
 def _note(found: Any) -> str:
-    said = [_("A number is unreliable when half its interval is more than %(share)s of it.") % {"share": percent(at(found, "unreliable_above") or 0, 0)}]
+    said = [*_warned(found), _("A number is unreliable when half its interval is more than %(share)s of it.") % {"share": percent(at(found, "unreliable_above") or 0, 0)}]
     if empty := at(found, "cells.empty"):
         said.append(_("%(n)s cells hold nobody: their numbers are noise alone.") % {"n": number(empty)})
     if any(one["hidden_share"] > MOSTLY for one in found["classes"] if one["cells"]):
