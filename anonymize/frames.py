@@ -81,8 +81,16 @@ def _column(name: str, values: pd.Series[Any]) -> pa.Array:
         return _plain(found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found)
     except (pa.ArrowException, OverflowError):
         pass  # raised below, so that the error has no context: such errors quote the value
+    if _has_long_integers(values):
+        message = f"column {name!r} holds whole numbers of 2^63 or more, which no recipe handles: make it text if they are codes, or Decimal"
+        raise InputError(message, problems=(Problem("number_too_large", message, column=name),))
     message = f"column {name!r} holds values of several kinds, or of one that no recipe handles: make it numbers, text, dates, times or true/false"
     raise InputError(message, problems=(Problem("unusable_column", message, column=name),))
+
+
+def _has_long_integers(values: pd.Series[Any]) -> bool:
+    """Whether all are whole numbers or missing, so that it is their size that stood in the way."""
+    return bool(pd.api.types.is_integer_dtype(values.dtype)) or pd.api.types.infer_dtype(values, skipna=True) == "integer"
 
 
 def _plain(values: pa.Array) -> pa.Array:

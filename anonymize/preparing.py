@@ -10,6 +10,7 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.types as pt
 
+from anonymize.column_types import hint_of_time
 from anonymize.columns.missing import named
 from anonymize.errors import Problem, RecipeError
 from anonymize.locating import locate
@@ -50,18 +51,19 @@ def by_persons(
     """After a stage that looks at the rows of each unit; and how many rows had no time or place to look at."""
     kind = engine.schema(frame).field(stage.time).type
     if not pt.is_timestamp(kind):
-        message = f"column {stage.time!r} holds no time stamps, which {stage.stage} needs"
+        hint = hint_of_time(is_number=is_number(kind))
+        message = f"column {stage.time!r} holds no time stamps, which {stage.stage} needs{hint}"
         raise RecipeError(message, problems=(Problem("not_a_time", message, pointer=f"{pointer}/time"),))
     left_out = engine.rows(frame) - engine.rows(there(engine, frame, stage))
     return (flows(engine, frame, stage, unit) if isinstance(stage, Flows) else presence(engine, frame, stage, unit, period)), left_out
 
 
-def _is_number(kind: pa.DataType) -> bool:
+def is_number(kind: pa.DataType) -> bool:
     return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind))
 
 
 def _refuse_text(engine: TableEngine, frame: Frame, name: str, pointer: str) -> None:
-    if not _is_number(engine.schema(frame).field(name).type):
+    if not is_number(engine.schema(frame).field(name).type):
         message = f"column {name!r} is not numeric"
         raise RecipeError(message, problems=(Problem("not_numeric", message, pointer=pointer),))
 

@@ -13,9 +13,10 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.types as pt
 
+from anonymize.column_types import hint_of_time
 from anonymize.columns.missing import named
 from anonymize.errors import InputError, Problem, RecipeError
-from anonymize.preparing import by_persons, row_by_row, say
+from anonymize.preparing import by_persons, is_number, row_by_row, say
 from anonymize.recipe import PERIOD, DpTable, PrivacyUnit, Recipe, Truncated
 from anonymize.recipe.preparing import made_columns
 from anonymize.recipe.stages import PERSON_STAGES
@@ -156,7 +157,7 @@ def _with_period(engine: TableEngine, frame: Frame, unit: PrivacyUnit) -> tuple[
     """With the period that each row lies in; without the rows that lie in none, and how many they are."""
     kind = engine.schema(frame).field(unit.column).type
     if not (pt.is_date(kind) or pt.is_timestamp(kind)):
-        message = f"column {unit.column!r} holds no dates or times to take a {unit.period} from"
+        message = f"column {unit.column!r} holds no dates or times to take a {unit.period} from{hint_of_time(is_number=is_number(kind))}"
         raise RecipeError(message, problems=(Problem("not_a_time", message, pointer="/privacy_unit/column"),))
     timed = frame.filter(~nw.col(unit.column).is_null())
     missing = engine.rows(frame) - engine.rows(timed)

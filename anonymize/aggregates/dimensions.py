@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from anonymize.aggregates import bins
+from anonymize.column_types import hint_of_time
 from anonymize.columns.hierarchies import domain
 from anonymize.errors import Problem, RecipeError
 from anonymize.recipe import Bucket, Column, DpTable, GroupBy
@@ -132,7 +133,7 @@ def _binned(at: str, group: GroupBy, column_type: str) -> Dimension:
 def _output_type(at: str, group: GroupBy, column_type: str) -> str:
     if group.bucket is not None:
         if column_type not in TIMES:
-            raise _error(at, f"column {group.column!r} is of type {column_type}: only dates and times have buckets")
+            raise _error(at, f"column {group.column!r} is of type {column_type}: only dates and times have buckets{hint_of_time(is_number=column_type in NUMBERS)}")
         if column_type == "date" and group.bucket in ("hour", "hour_of_day"):
             raise _error(at, f"column {group.column!r} holds dates, which have no hours")
         return _BUCKET_TYPES[group.bucket]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -75,8 +76,16 @@ def paths(places: Places, features: Sequence[Properties]) -> Paths:
     names = (places.code, *places.parents)
     refuse(places.file, [found for i, has in enumerate(features, 1) for found in missing(i, has, names)])
     entries: list[Entry] = [(i, tuple(str(has[name]) for name in names)) for i, has in enumerate(features, 1)]
-    refuse(places.file, problems(entries, "feature"))
+    refuse(places.file, [_hinted(found) for found in problems(entries, "feature")])
     return Paths(places.file, {labels[0]: labels[1:] for _, labels in entries}, len(places.parents))
+
+
+def _hinted(found: Problem) -> Problem:
+    """With what to do where places consist of several features, each of which says which place it is a part of."""
+    if found.code != "duplicate_leaf":
+        return found
+    said = ": if places consist of several features, let code be a property that tells all features apart, the repeated one the first of parents, and group at level 1"
+    return replace(found, message=found.message + said)
 
 
 def is_code(value: Any) -> bool:

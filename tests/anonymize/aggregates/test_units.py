@@ -15,6 +15,7 @@ import pytest
 from anonymize import pipeline, recipe
 from anonymize.aggregates import stage as staging
 from anonymize.aggregates.bounding import aggregate, bound, bounded_cells
+from anonymize.aggregates.dimensions import dimensions
 from anonymize.aggregates.plan import plan
 from anonymize.aggregates.rows import Shaped
 from anonymize.errors import InputError, PrivacyNotMet, RecipeError
@@ -220,6 +221,14 @@ def test_a_unit_that_protects_nothing_is_refused(changes, said):
 def test_a_period_of_what_is_no_time_is_refused(tmp_path):
     with pytest.raises(RecipeError, match="no dates or times"):
         _ran(tmp_path, _document(privacy_unit={"period": "day", "column": "place"}), EACH_DAY)
+
+
+def test_a_column_of_numbers_that_is_taken_for_a_time_is_told_what_to_become():
+    group = {"column": "amount", "bucket": "day", "start": "2026-03-02", "end": "2026-03-09"}
+    with pytest.raises(RecipeError, match="if it counts seconds since 1970, make it a time stamp"):
+        dimensions(dp_stage(group_by=[group]), {"amount": "integer"})
+    with pytest.raises(RecipeError, match=r"only dates and times have buckets$"):
+        dimensions(dp_stage(group_by=[group]), {"amount": "text"})
 
 
 # --- nobody's ----------------------------------------------------------------------------------------------------

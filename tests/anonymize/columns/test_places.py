@@ -79,7 +79,7 @@ def test_values_that_the_layer_lacks_are_counted_not_named(tmp_path: Path) -> No
         (layer(place(True, "1")), "feature 1 has no text", "/features/0"),
         (layer(place(["11"], "1")), "feature 1 has no text", "/features/0"),
         (layer(place("", "1")), "feature 1 has no text", "/features/0"),
-        (layer(place("11", "1"), place("12", "1"), place("11", "1")), "feature 3 repeats the leaf of feature 1", "/features/2"),
+        (layer(place("11", "1"), place("12", "1"), place("11", "1")), "feature 3 repeats the leaf of feature 1: if places consist of several features, let code be", "/features/2"),
         (layer(place("11", SECRET), place("12", SECRET, "Busan")), "feature 2: its label at level 1 lies under another label of level 2 than feature 1 says", "/features/1"),
         (layer(place("11", "1", "X"), place("12", "X", "1")), "feature 1: a label of it lies above itself", "/features/0"),
         (layer(place("11", "1"), None), "feature 2 has no properties", "/features/1"),

@@ -219,3 +219,10 @@ def test_a_stay_of_a_day_that_comes_twice_does_not_lead_through_the_other_day(tm
     assert rows_of_days() == (2, 1)
     monkeypatch.setattr(movement, "_in_their_period", lambda engine, added, stage, period: added)  # planted: the minute of the 29th stays
     assert rows_of_days() == (3, 2)
+
+
+@pytest.mark.parametrize("fields", [{}, {"privacy_unit": {"period": "day", "column": "at"}}], ids=["a way", "a day"])
+def test_counted_seconds_are_no_times_and_the_error_says_what_to_do(tmp_path, fields):
+    pq.write_table(pa.table({"who": ["a"], "at": [1_772_409_600], "cell": ["x"]}), tmp_path / "t.parquet")
+    with pytest.raises(RecipeError, match=r"no (time stamps|dates or times).*; if it counts seconds since 1970, make it a time stamp"):
+        pipeline.run(asked(FLOWS, WAYS, **fields), tmp_path / "t.parquet", tmp_path / "out")

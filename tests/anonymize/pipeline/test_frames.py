@@ -101,3 +101,10 @@ def test_importing_the_library_loads_no_table_engine_and_no_platform():
     assert done.stdout.strip() == "[]"
     with pytest.raises(AttributeError):
         anonymize.nothing_of_the_kind  # noqa: B018
+
+
+@pytest.mark.parametrize("values", [pd.Series([1, 2**63], dtype="uint64"), pd.Series([1, 2**70], dtype=object)], ids=["of 64 bits", "of more"])
+def test_whole_numbers_that_are_too_long_are_called_that(values):
+    with pytest.raises(InputError, match="of 2\\^63 or more") as refused:
+        anonymize.run_frame(RECIPE, pd.DataFrame({"age": values, "area": "N1", "answer": True}))
+    assert "9223372036854775808" not in str(refused.value.as_dict())
