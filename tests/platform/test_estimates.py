@@ -153,6 +153,15 @@ def test_a_steward_asks_on_the_page_of_a_recipe_and_takes_the_bounds_over(stewar
     assert f'"upper": "{found.result["proposals"][3]["bound"]}"' in text.replace("&quot;", '"') and "Estimated before" in text
 
 
+def test_where_nothing_is_proposed_the_page_says_why_and_what_would_do(steward, dataset, client):
+    found = done(asked(steward, dataset, share=Decimal("0.99")))
+    assert found.result["proposals"][0]["why"] == "too_few_persons"
+    client.force_login(steward)
+    text = Page(client.get(f"/estimates/{found.pk}").content.decode()).text
+    enough = found.result["proposals"][0]["enough_epsilon"]
+    assert "too few people for this ε; about ε" in text and enough in text and "None" not in text
+
+
 def test_the_same_over_the_api(steward, dataset, client):
     client.force_login(steward)
     where = f"/api/v1/datasets/{dataset.slug}/estimates"
