@@ -243,7 +243,7 @@ MICRO = {"stage": "k_anonymity", "k": 2}
     [
         ([{**CELL, "layer": {"file": "a.geojson", "code": "c"}}, DP], {}, "either a layer or"),
         ([{key: value for key, value in CELL.items() if key != "h3"}, DP], {}, "either a layer or"),
-        ([{**CELL, "h3": 16}, DP], {}, "less than or equal to 15"),
+        ([{**CELL, "h3": 16}, DP], {}, "must be at most 15"),
         ([{**CELL, "longitude": "lat"}, DP], {}, "two columns"),
         ([{**CELL, "latitude": "who"}, DP], {}, "identifies people"),
         ([{**CELL, "name": "who"}, DP], {}, "cannot identify a person"),

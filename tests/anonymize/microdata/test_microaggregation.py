@@ -224,7 +224,7 @@ def test_a_model_of_the_column_and_rows_left_out_do_not_go_together(tmp_path: Pa
         ([{"column": "age", "group": 3}], "role sensitive or plain"),
         ([{"column": "who", "group": 3}], "role sensitive or plain"),
         ([{"column": "none", "group": 3}], "role sensitive or plain"),
-        ([{"column": "pay", "group": 1}], "greater than or equal to 2"),
+        ([{"column": "pay", "group": 1}], "must be at least 2"),
         ([{"column": "pay", "group": 3}, {"column": "pay", "group": 4}], "twice"),
     ],
 )

@@ -190,7 +190,7 @@ def test_mixed_types_under_a_hierarchy_of_numbers_or_dates(tmp_path, capsys):
     for hierarchy, needs in (({"intervals": [5]}, "column of numbers"), ({"dates": ["month"]}, "column of dates")):
         assert typed(tmp_path, text, document({"value": {"role": "quasi_identifier", "hierarchy": hierarchy}})) == 2
         said = capsys.readouterr().err
-        assert "column value" in said and needs in said and "2026-01" not in said
+        assert "column 'value'" in said and needs in said and "2026-01" not in said
     assert typed(tmp_path, text, document({"value": QUASI})) == 0  # as text it can be told apart or not, like any other
 
 
