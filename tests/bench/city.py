@@ -190,7 +190,7 @@ def _beside_truth(made: Embedded, slug: str, lived: Truth, folder: Path) -> None
 
 def seen(path: Path, document: dict[str, Any]) -> pd.DataFrame:
     """What the release would be without noise and limits: distinct persons by place and hour, as ``truth.parquet`` has them."""
-    with DuckEngine() as engine:
+    with DuckEngine(temp_directory=path.parent) as engine:
         prepared = prepare(engine, engine.scan_parquet(path), recipes.parse(document))
         hourly = engine.with_time_bucket(prepared.frame, "event_at", "hour", bucket="hour", time_zone=TIME_ZONE)
         persons = distinct(hourly.select("subscriber", "dong_code", "hour")).group_by("dong_code", "hour").agg(nw.len().alias("persons"))
