@@ -61,7 +61,7 @@ def forecast(
 
 class _Forecast:
     def __init__(self, tables: TableEngine, prepared: Prepared, recipe: Recipe, stage: DpTable, folder: Path | None) -> None:
-        self.tables, self.prepared, self.recipe, self.folder = tables, prepared, recipe, folder
+        self.tables, self.prepared, self.recipe, self.stage, self.folder = tables, prepared, recipe, stage, folder
         self.types = {field.name: column_type(field.type) for field in prepared.schema}
         self.dims = dimensions(with_domains(stage, recipe.columns, folder), self.types)
         self.ladders = self._ladders(self.dims)
@@ -70,7 +70,7 @@ class _Forecast:
         asked = of_epsilon(self.recipe, factors)
         grids = of_grid(self.recipe, self.dims, self.ladders)
         progress("the recipe's own grid", 0.0)
-        counted = self._counted(self.recipe)
+        counted = self._counted(self.recipe, self.stage)
         points = [self._point(candidate, counted) for candidate in asked]
         for i, candidate in enumerate(grids):
             progress(candidate.name, (i + 1) / (len(grids) + 1))
@@ -80,10 +80,11 @@ class _Forecast:
 
     def _grid(self, candidate: Candidate) -> dict[str, Any]:
         """Counted again, since at most so many cells a person are other cells now."""
-        if candidate.recipe is None:
+        recipe = candidate.recipe
+        if recipe is None or not isinstance(recipe.final, DpTable):
             return _described(candidate, candidate.reason)
         try:
-            return self._point(candidate, self._counted(candidate.recipe))
+            return self._point(candidate, self._counted(recipe, recipe.final))
         except AnonymizeError as error:
             return _described(candidate, error.message)
 
@@ -97,9 +98,7 @@ class _Forecast:
             return _described(candidate, error.message)
         return {**_described(candidate, None), "bounding": bounding(stage, counted), **errors}
 
-    def _counted(self, recipe: Recipe) -> Counted:
-        stage = recipe.final
-        assert isinstance(stage, DpTable)  # noqa: S101 - of a candidate
+    def _counted(self, recipe: Recipe, stage: DpTable) -> Counted:
         return count_cells(
             self.tables, self.prepared.frame, stage=with_domains(stage, recipe.columns, self.folder), unit=self.prepared.unit,
             ladders=self.ladders, progress=silent, column_types=self.types, period=recipe.privacy_unit,

@@ -1,7 +1,7 @@
-"""Append-only tables: the database itself refuses to change or remove a row.
+"""Triggers: the database itself refuses what must never happen to a row, first of all to change one of an append-only table.
 
-Use :func:`append_only` in a migration, after the table is made. Works on SQLite and PostgreSQL; any other database is
-refused, since a promise that is kept only by Python is none.
+Use :func:`append_only` and :func:`refusing` in a migration, after the table is made. They work on SQLite and PostgreSQL;
+any other database is refused, since a promise that is kept only by Python is none.
 """
 
 from __future__ import annotations
@@ -29,8 +29,52 @@ FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_append_only_table()
 """
 
 
+_SQLITE_REFUSAL: Final = """
+CREATE TRIGGER {name} BEFORE {event} ON {table}
+WHEN {condition}
+BEGIN SELECT RAISE(ABORT, '{message}'); END
+"""
+_POSTGRESQL_REFUSAL: Final = (
+    """
+CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF {condition} THEN
+    RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$
+""",
+    "CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()",
+)
+
+
 class UnsupportedDatabase(RuntimeError):
-    """The database cannot keep the promise of an append-only table."""
+    """The database cannot keep a promise that is made in its name."""
+
+
+def refusing(*, event: str, table: str, condition: str, message: str, name: str, function: str) -> migrations.RunPython:
+    """A migration operation: from here on an ``event`` (INSERT, UPDATE) on a row of ``table`` that meets ``condition`` fails.
+
+    ``condition`` speaks of NEW and OLD in words that both databases know. ``name`` is the trigger's, ``function`` that of
+    what it calls on PostgreSQL. All of it is written in a migration's own words, nothing a user supplies.
+    """
+    fill = {"event": event, "table": table, "condition": condition, "message": message, "name": name, "function": function}
+
+    def install(apps: Any, schema_editor: Any) -> None:
+        vendor = schema_editor.connection.vendor
+        if vendor not in ("sqlite", "postgresql"):
+            raise UnsupportedDatabase(f"{name} is kept on SQLite and PostgreSQL, not on {vendor}.")
+        for statement in (_SQLITE_REFUSAL,) if vendor == "sqlite" else _POSTGRESQL_REFUSAL:
+            schema_editor.execute(statement.format(**fill))
+
+    def uninstall(apps: Any, schema_editor: Any) -> None:
+        if schema_editor.connection.vendor == "sqlite":
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {name}")
+        else:
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+            schema_editor.execute(f"DROP FUNCTION IF EXISTS {function}()")
+
+    return migrations.RunPython(install, uninstall)
 
 
 def append_only(table: str) -> migrations.RunPython:

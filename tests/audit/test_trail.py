@@ -6,6 +6,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -161,3 +162,7 @@ def test_the_guard_takes_plain_table_names_only(table):
 def test_a_database_that_cannot_keep_the_promise_is_refused():
     with pytest.raises(guards.UnsupportedDatabase):
         guards._install("mysql", "audit_trailentry")
+    elsewhere = SimpleNamespace(connection=SimpleNamespace(vendor="mysql"))
+    refusal = guards.refusing(event="UPDATE", table="thing", condition="TRUE", message="no", name="thing_stays", function="refuse_thing")
+    with pytest.raises(guards.UnsupportedDatabase, match="thing_stays"):
+        refusal.code(None, elsewhere)

@@ -97,7 +97,7 @@ def test_private_cells_count_as_often_as_they_appear(changes):
 def unreliable_by_hand(rule, drawn):
     appears = [(n + x, p) for n in PERSONS.tolist() for x, p in drawn.items() if n + x > rule.threshold]
     low, high = intervals(rule, np.array([seen for seen, _ in appears]))
-    wide = [p for (seen, p), l, h in zip(appears, low.tolist(), high.tolist(), strict=True) if (h - l) / 2 > 0.5 * seen]  # noqa: E741
+    wide = [p for (seen, p), width in zip(appears, (high - low).tolist(), strict=True) if width / 2 > 0.5 * seen]
     return sum(wide) / sum(p for _, p in appears)
 
 
@@ -142,7 +142,11 @@ def test_a_mean_is_as_exact_as_there_are_many_values():
     n, m = 1500, -4
     above, below = (planned.of("typical")[kind].noise for kind in ("centred", "values"))
     draw = np.random.default_rng(5)
-    laplace = lambda rate: draw.geometric(1 - np.exp(-float(rate)), 200_000) - draw.geometric(1 - np.exp(-float(rate)), 200_000)  # noqa: E731
+
+    def laplace(rate):
+        one, other = draw.geometric(1 - np.exp(-float(rate)), (2, 200_000))
+        return one - other
+
     off = np.abs((m * n + laplace(above.rate)) / (n + laplace(below.rate)) - m)
     assert errors[-1] == pytest.approx(np.median(off) / 6, rel=0.05)
 

@@ -142,7 +142,10 @@ def _moved_by_one_more(tmp_path, crowd, *stages):
 def test_one_person_more_moves_the_cells_by_what_the_noise_is_made_for(tmp_path, quiet, monkeypatch, crowd, stage, table):
     assert _moved_by_one_more(tmp_path, crowd, stage, table) == 5
     right = movement._consecutive
-    joined = lambda tables, frame, stage, unit: right(tables, frame.with_columns(nw.lit(1).alias("all")), stage, ("all",))  # noqa: E731
+
+    def joined(tables, frame, stage, unit):
+        return right(tables, frame.with_columns(nw.lit(1).alias("all")), stage, ("all",))
+
     monkeypatch.setattr(movement, "_consecutive", joined)  # the planted fault: the events of all persons in one row
     assert _moved_by_one_more(tmp_path, crowd, stage, table) > 5
 
