@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import narwhals as nw
 import pandas as pd
@@ -234,10 +234,10 @@ def _frame(native: DataFrame) -> Frame:
 
 
 def _native(frame: Frame) -> DataFrame:
-    native: Any = frame.to_native()
+    native: DataFrame = frame.to_native()
     if not type(native).__module__.startswith("pyspark."):
         raise TypeError("this frame belongs to another table engine")
-    return native  # type: ignore[no-any-return]
+    return native
 
 
 def _known(kind: pa.DataType) -> pa.DataType:

@@ -27,6 +27,7 @@ from opendata.demo.sources import TIME_ZONE
 from opendata.demo.totals import Totals
 from opendata.demo.truth import Truth
 from opendata.embedded import Embedded
+from tests.anonymize.pipeline.test_real_data import RETAIL
 from tests.bench.measure import clock, say
 from tests.bench.story import release, set_roles, upload
 from tests.conftest import SHARED
@@ -44,25 +45,6 @@ home = Organisation.objects.get(slug="mobility")
 for slug in sys.stdin.read().split():
     create_population(by=None, slug=slug, name=slug, owner=home, epsilon_cap=Decimal(20), delta_cap=Decimal("1e-4"), unit="person_day", time_zone="%s")
 """  # fmt: skip
-RETAIL: dict[str, Any] = {
-    "recipe": 1, "title": "Purchases by month and country", "person_key": "CustomerID", "missing_person_key": "drop",
-    "columns": {
-        "CustomerID": {"role": "person_key"}, "Country": {"role": "plain"}, "InvoiceDate": {"role": "event_time"},
-        "amount": {"role": "plain", "title": "Amount in pounds"},
-    },
-    "stages": [
-        {"stage": "keep_rows", "column": "Quantity", "at_least": 1},
-        {"stage": "derive", "name": "amount", "product": ["Quantity", "UnitPrice"]},
-        {
-            "stage": "dp_table", "group_by": [{"column": "Country"}, {"column": "InvoiceDate", "bucket": "month", "time_zone": "Europe/London"}],
-            "measures": [
-                {"name": "customers", "kind": "persons"}, {"name": "purchases", "kind": "rows"},
-                {"name": "spend", "kind": "sum", "column": "amount", "lower": 0, "upper": 500, "unit": "0.01"},
-            ],
-            "epsilon": "1", "delta": "1e-6", "max_cells_per_person": 12, "max_rows_per_cell": 20, "cells": "private",
-        },
-    ],
-}  # fmt: skip
 CALLS: dict[str, Any] = {
     "recipe": 1, "title": "Calls by hour of the day", "person_key": "from",
     "columns": {"from": {"role": "person_key"}, "called_at": {"role": "event_time"}},
