@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 Actor = Literal["you", "us", "nobody"]
 
@@ -77,3 +78,27 @@ class BudgetRefused(AnonymizeError):
 
     code = "budget_refused"
     exit_status = 3
+
+
+class NoRoom(AnonymizeError):
+    """The disk on which the work is done is full. Nothing of the work was kept."""
+
+    code = "no_room"
+    who = "us"
+
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_WORDS: Final = ("no space left on device", "database or disk is full", "disk quota exceeded")
+
+
+def no_room(error: BaseException | None) -> bool:
+    """Whether ``error``, or what it came from, is a disk that is full. Libraries in other languages tell it in words alone."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        if any(words in str(error).lower() for words in _FULL_WORDS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

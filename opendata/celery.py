@@ -1,15 +1,18 @@
 """The Celery application. Tasks live in each app's tasks.py: ids in, one service called."""
 
+import logging
 import os
+import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.signals import celeryd_init, worker_ready
 
 from opendata import filebroker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opendata.settings")
 
+log = logging.getLogger(__name__)
 filebroker.install()
 app = Celery("opendata")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -22,3 +25,27 @@ def refuse_unsafe_settings(**kwargs: Any) -> None:
     from opendata.checks import stop_if_unsafe
 
     stop_if_unsafe()
+    _sweep_scratch()  # what a killed worker left of people's rows, before anything else is done here
+
+
+@worker_ready.connect
+def keep_scratch_swept(**kwargs: Any) -> None:
+    """On a timer of this process's own: it needs neither scheduler nor broker, nor a child that is free."""
+    threading.Thread(target=_sweep_now_and_then, name="scratch", daemon=True).start()
+
+
+def _sweep_now_and_then() -> None:
+    from django.conf import settings
+
+    pause = threading.Event()
+    while not pause.wait(settings.SWEEP_SECONDS):
+        _sweep_scratch()
+
+
+def _sweep_scratch() -> None:
+    from catalog.datasets.vault import sweep_scratch
+
+    try:
+        sweep_scratch()
+    except OSError:
+        log.exception("scratch could not be swept")

@@ -80,13 +80,27 @@ def counters() -> dict[str, Any]:
     return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
 
 
-def stores() -> dict[str, dict[str, Any]]:
-    """Where sealed uploads, artefacts under review and published files live: local folders, or S3 buckets."""
-    names = ("vault", "artefacts", "public")
+def stores(*, worker: bool) -> dict[str, dict[str, Any]]:
+    """Where sealed uploads, artefacts under review and published files live: local folders, or S3 buckets.
+
+    Only workers write what is published; to every other process the public store is one to read.
+    """
     bucket: str = env.str("S3_BUCKET", default="")
-    if not bucket:
-        backend = "django.core.files.storage.FileSystemStorage"
-        return {name: {"BACKEND": backend, "OPTIONS": {"location": str(DATA_DIR / name)}} for name in names}
+    return _buckets(bucket, worker=worker) if bucket else _folders(worker=worker)
+
+
+def _folders(*, worker: bool) -> dict[str, dict[str, Any]]:
+    whole, read_only = "catalog.core.stores.WholeFiles", "catalog.core.stores.ReadOnlyFiles"
+    # Nobody changes a published file, not even who wrote it: another takes its place.
+    public = {"allow_overwrite": True, "file_permissions_mode": 0o444}
+    return {
+        "vault": {"BACKEND": whole, "OPTIONS": {"location": str(DATA_DIR / "vault")}},
+        "artefacts": {"BACKEND": whole, "OPTIONS": {"location": str(DATA_DIR / "artefacts")}},
+        "public": {"BACKEND": whole if worker else read_only, "OPTIONS": {"location": str(DATA_DIR / "public"), **public}},
+    }
+
+
+def _buckets(bucket: str, *, worker: bool) -> dict[str, dict[str, Any]]:
     options = {
         "bucket_name": bucket,
         "endpoint_url": env.str("S3_ENDPOINT_URL", default=None),
@@ -95,4 +109,9 @@ def stores() -> dict[str, dict[str, Any]]:
         "default_acl": "private",
         "file_overwrite": False,
     }
-    return {name: {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {**options, "location": name}} for name in names}
+    bucket_class, read_only = "storages.backends.s3.S3Storage", "catalog.core.s3_stores.ReadOnlyBucket"
+    return {
+        "vault": {"BACKEND": bucket_class, "OPTIONS": {**options, "location": "vault"}},
+        "artefacts": {"BACKEND": bucket_class, "OPTIONS": {**options, "location": "artefacts"}},
+        "public": {"BACKEND": bucket_class if worker else read_only, "OPTIONS": {**options, "location": "public", "file_overwrite": True}},
+    }

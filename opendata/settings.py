@@ -12,6 +12,7 @@ from opendata.env import BASE_DIR, DATA_DIR, EMBEDDED, MODE, broker, counters, d
 
 OPENDATA_MODE = MODE
 DEBUG = False  # never: a debug page shows local variables, and local variables hold people's values
+ADMINS = [("operator", address) for address in env.list("OPERATOR_EMAILS", default=[])]  # who gets alarms by mail
 SECRET_KEY = required("SECRET_KEY", "keys/secret_key") or "unset"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if EMBEDDED else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -75,8 +76,10 @@ TEMPLATES = [
 
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Only a worker is told where the vault's key is; and only a worker writes what is published.
+VAULT_IDENTITY_FILE = env.str("VAULT_IDENTITY_FILE", default="")
 STORAGES = {
-    **stores(),
+    **stores(worker=bool(VAULT_IDENTITY_FILE)),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 STATIC_URL = "/static/"
@@ -133,7 +136,6 @@ MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=20 * 1024**3)
 
 # --- the vault: everybody may seal, only workers may open (DESIGN.md §3) ---------------------------------------------
 VAULT_RECIPIENT = required("VAULT_RECIPIENT", "keys/vault_recipient")
-VAULT_IDENTITY_FILE = env.str("VAULT_IDENTITY_FILE", default="")  # set for workers alone
 SCRATCH_DIR = env.path("SCRATCH_DIR", default=str(DATA_DIR / "scratch"))()
 INCOMING_DIR = DATA_DIR / "incoming"
 CACHE_DIR = env.path("CACHE_DIR", default=str(DATA_DIR / "cache"))()
@@ -159,11 +161,14 @@ ENGINE_MEMORY_LIMIT = env.str("ENGINE_MEMORY_LIMIT", default="1GB")
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=30)  # a worker that has not renewed its lease for this long is dead
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5 if EMBEDDED else 20)
 RING_AGAIN_SECONDS = env.int("RING_AGAIN_SECONDS", default=20)  # queued work that nobody took: its message was lost
-MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
+MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)  # of work whose worker was lost, or that may go better in a moment
+VERIFY_SECONDS = env.int("VERIFY_SECONDS", default=3600)  # how often all that is published is read again and hashed
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "releases.sweep", "schedule": timedelta(seconds=SWEEP_SECONDS), "options": {"expires": SWEEP_SECONDS}},
     "forget_answers": {"task": "people.forget_answers", "schedule": timedelta(hours=1), "options": {"expires": 3600}},
     "forget_pictures": {"task": "releases.forget_pictures", "schedule": timedelta(days=1), "options": {"expires": 3600}},
+    "sweep_stores": {"task": "releases.sweep_stores", "schedule": timedelta(minutes=10), "options": {"expires": 600}},
+    "verify_store": {"task": "publishing.verify_store", "schedule": timedelta(seconds=VERIFY_SECONDS), "options": {"expires": VERIFY_SECONDS}},
     "checkpoint": {"task": "audit.checkpoint", "schedule": timedelta(minutes=10), "options": {"expires": 600}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

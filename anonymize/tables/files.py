@@ -18,7 +18,7 @@ from uuid import uuid4
 import pyarrow.parquet as pq
 
 from anonymize.column_types import COLUMN_TYPES
-from anonymize.errors import AnonymizeError, InputError, Problem
+from anonymize.errors import AnonymizeError, InputError, NoRoom, Problem, no_room
 from anonymize.tables import csv_text, parquet_files, sheets
 from anonymize.tables.limits import Limits
 from anonymize.tables.staging import Staged
@@ -84,7 +84,7 @@ def read_upload(
     """
     bounds = Limits() if limits is None else limits
     part = output.with_name(f".{output.name}.{uuid4().hex}.part")
-    fault: str | None = None
+    fault, full = "", False
     try:
         with tempfile.TemporaryDirectory(dir=scratch, prefix="intake-") as folder:
             loaded = _read(source, _extension(file_name), part, Path(folder), types or {}, bounds)
@@ -93,13 +93,15 @@ def read_upload(
     except AnonymizeError:
         raise
     except Exception as error:  # of a parser or the disk: its text may quote a value, so only its kind is told
-        fault = type(error).__name__
+        fault, full = type(error).__name__, no_room(error)
     finally:
         part.unlink(missing_ok=True)
-    raise _unforeseen(fault)
+    raise _unforeseen(fault, full=full)
 
 
-def _unforeseen(fault: str) -> AnonymizeError:
+def _unforeseen(fault: str, *, full: bool) -> AnonymizeError:
+    if full:
+        return NoRoom("there is no room left on the disk where files are read; nothing was kept: make room, then try again")
     error = AnonymizeError(f"the file could not be read for a reason that is ours to find ({fault}); nothing was kept")
     error.who = "us"
     return error

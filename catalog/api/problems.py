@@ -29,7 +29,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from anonymize.errors import Actor, AnonymizeError, Problem
-from catalog.audit.errors import PlatformError
+from catalog.audit.errors import PlatformError, full
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,16 @@ def _(error: ValidationError) -> Answer:
 
 
 @describe.register
+def _(error: OSError) -> Answer | None:
+    found = full(error)
+    return None if found is None else describe(found)
+
+
+@describe.register
 def _(error: OperationalError) -> Answer:
+    found = full(error)
+    if found is not None:
+        return describe(found) or answer("busy", found.detail, who="us")
     return answer("busy", "The database is busy. Try again shortly.", who="us", headers={"Retry-After": "2"})
 
 

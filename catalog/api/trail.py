@@ -49,6 +49,7 @@ class VerificationSerializer(serializers.Serializer[Any]):
     checkpoints = serializers.IntegerField()
     first_bad_seq = serializers.IntegerField(allow_null=True)
     reason = serializers.CharField(allow_blank=True)
+    torn_checkpoint = serializers.BooleanField(help_text="the last signed checkpoint was cut off while it was written; the next one mends it")
 
 
 def shown(entry: TrailEntry) -> dict[str, Any]:

@@ -11,13 +11,16 @@ import fcntl
 import hmac
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from django.conf import settings
 from django.utils import timezone
 
 from catalog.audit.chain import GENESIS, seal
+from catalog.core.whole_files import sync_folder
 
 MEMBERS: Final = {"seq", "entry_hash", "at", "previous", "seal"}
 
@@ -30,27 +33,60 @@ class NoKey(RuntimeError):
     """TRAIL_CHECKPOINT_KEY is not set, so nothing can be signed or checked."""
 
 
-def append(*, seq: int, entry_hash: str) -> None:
-    """Sign one more checkpoint and write it through to the disk; nothing is written when ``seq`` has one already."""
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """What the file vouches for: seq → entry hash. ``torn``: its last line was cut off in the middle of being written."""
+
+    vouched: Mapping[int, str]
+    torn: bool = False
+
+
+def append(*, seq: int, entry_hash: str) -> bool:
+    """Sign one more checkpoint and write it through to the disk; nothing is written when ``seq`` has one already.
+
+    A last line that was cut off while it was written (by a power cut, or a disk that was full) vouches for nothing and is
+    removed first; the answer says whether there was one. A line that cannot be written whole is taken back.
+    """
     key = _key()
     path = Path(settings.TRAIL_CHECKPOINT_FILE)
+    new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
+    with path.open("a+b", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        lines = _checked(file.read(), key)
-        if lines and lines[-1]["seq"] >= seq:
-            return
-        previous = lines[-1]["seal"] if lines else GENESIS
-        at = timezone.now().isoformat(timespec="seconds")
-        line = {"seq": seq, "entry_hash": entry_hash, "at": at, "previous": previous}
-        file.write(json.dumps({**line, "seal": seal(key, line)}) + "\n")
-        file.flush()
+        content = file.read()
+        whole = _whole_lines(content)
+        lines = _checked(whole, key)
+        torn = len(whole) < len(content)
+        if torn:
+            file.truncate(len(whole))
+            os.fsync(file.fileno())
+        if not (lines and lines[-1]["seq"] >= seq):
+            _write(file, len(whole), _signed(seq, entry_hash, lines[-1]["seal"] if lines else GENESIS, key))
+    if new:
+        sync_folder(path.parent)
+    return torn
+
+
+def _signed(seq: int, entry_hash: str, previous: str, key: str) -> bytes:
+    line = {"seq": seq, "entry_hash": entry_hash, "at": timezone.now().isoformat(timespec="seconds"), "previous": previous}
+    return json.dumps({**line, "seal": seal(key, line)}).encode() + b"\n"
+
+
+def _write(file: IO[bytes], end: int, line: bytes) -> None:
+    """All of the line, or none of it."""
+    try:
+        written = 0
+        while written < len(line):
+            written += file.write(line[written:])
         os.fsync(file.fileno())
+    except OSError:
+        file.truncate(end)
+        raise
 
 
-def read() -> dict[int, str]:
-    """seq → entry hash, for every checkpoint. Empty when none was ever written.
+def read() -> Checkpoints:
+    """Every checkpoint. None when none was ever written.
 
     Raises:
         BadCheckpoint: a line does not carry its seal, or lines were removed between others.
@@ -58,9 +94,16 @@ def read() -> dict[int, str]:
     """
     path = Path(settings.TRAIL_CHECKPOINT_FILE)
     if not path.is_file():
-        return {}
-    lines = _checked(path.read_text(encoding="utf-8"), _key())
-    return {line["seq"]: line["entry_hash"] for line in lines}
+        return Checkpoints({})
+    content = path.read_bytes()
+    whole = _whole_lines(content)
+    lines = _checked(whole, _key())
+    return Checkpoints({line["seq"]: line["entry_hash"] for line in lines}, torn=len(whole) < len(content))
+
+
+def _whole_lines(content: bytes) -> bytes:
+    """Without what stands behind the last line end: a line whose end was never written."""
+    return content[: content.rfind(b"\n") + 1]
 
 
 def _key() -> str:
@@ -70,10 +113,10 @@ def _key() -> str:
     return key
 
 
-def _checked(text: str, key: str) -> list[dict[str, Any]]:
+def _checked(content: bytes, key: str) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     previous = GENESIS
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(content.splitlines(), start=1):
         line = _line(raw, number)
         given = line.pop("seal")
         if not hmac.compare_digest(str(given), seal(key, line)):
@@ -85,7 +128,7 @@ def _checked(text: str, key: str) -> list[dict[str, Any]]:
     return lines
 
 
-def _line(raw: str, number: int) -> dict[str, Any]:
+def _line(raw: bytes, number: int) -> dict[str, Any]:
     try:
         line = json.loads(raw)
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from anonymize.errors import Actor, Problem
+from anonymize.errors import Actor, AnonymizeError, Problem, no_room
 
 
 class PlatformError(Exception):
@@ -54,3 +54,34 @@ class TooLarge(PlatformError):
 
 class Unsupported(PlatformError):
     code, status, title = "unsupported_media_type", 415, "This kind of file is not accepted"
+
+
+class StoreFull(PlatformError):
+    """There is no room left for what should be kept: the operator makes room, or says where else there is some."""
+
+    code, status, title = "store_full", 507, "There is no room left"
+    who = "us"
+
+
+def full(error: BaseException) -> StoreFull | None:
+    """What to say where ``error`` is a disk that is full; None where it is something else."""
+    if not no_room(error):
+        return None
+    return StoreFull("There is no room left to keep this. Nothing was kept. The operator must make room; then try again.")
+
+
+def failure(error: Exception, *, work: str) -> dict[str, Any]:
+    """Why a piece of work ended, as its row keeps it: code, message, who must act, problems. Never a value of a person.
+
+    ``work`` names it in a sentence: "The run stopped because of a fault of ours".
+    """
+    if isinstance(error, AnonymizeError):
+        return error.as_dict()
+    error = full(error) or error
+    if isinstance(error, PlatformError):
+        return {"code": error.code, "message": error.detail, "who": error.who, "problems": [problem.as_dict() for problem in error.problems]}
+    return our_fault(f"{work} stopped because of a fault of ours ({type(error).__name__}). Nothing was kept; tell the operator.")
+
+
+def our_fault(message: str) -> dict[str, Any]:
+    return {"code": "internal_error", "message": message, "who": "us", "problems": []}

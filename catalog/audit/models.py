@@ -1,10 +1,11 @@
-"""The trail's two tables: the entries, and the one row that says where the chain ends."""
+"""The trail's two tables: the entries, and the one row that says where the chain ends; and the alarms that stand."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 
 class TrailHead(models.Model):
@@ -51,3 +52,24 @@ class TrailEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.action} {self.subject_type} {self.subject_id}"
+
+
+class Alarm(models.Model):
+    """Something that was vouched for and is not so. It stands until ``cleared_at``; see alarms.py."""
+
+    code = models.CharField(max_length=40)
+    subject_type = models.CharField(max_length=60)
+    subject_id = models.CharField(max_length=120)
+    detail = models.JSONField(default=dict)
+    raised_at = models.DateTimeField(default=timezone.now)
+    cleared_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("code", "subject_type", "subject_id"), condition=Q(cleared_at__isnull=True), name="alarm_stands_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.subject_type} {self.subject_id}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
@@ -36,6 +36,8 @@ class Verification:
     checkpoints: int
     first_bad_seq: int | None = None
     reason: str = ""
+    torn_checkpoint: bool = False
+    """The checkpoint file ends in a line that was cut off while it was written: no tampering, and mended with the next."""
 
 
 def record(
@@ -97,13 +99,15 @@ def verify() -> Verification:
     the head was set back too, by the checkpoints; a chain that was replaced as a whole by the checkpoints.
     """
     try:
-        vouched = checkpoints.read()
+        signed = checkpoints.read()
     except checkpoints.BadCheckpoint as error:
         return Verification(False, TrailEntry.objects.count(), 0, None, str(error))
+    vouched = signed.vouched
     head = TrailHead.objects.filter(pk=1).first()
     if head is None:
         return Verification(False, TrailEntry.objects.count(), len(vouched), 1, "the head of the trail is missing")
-    return _follow(TrailEntry.objects.order_by("seq").iterator(chunk_size=2000), head, vouched)
+    verification = _follow(TrailEntry.objects.order_by("seq").iterator(chunk_size=2000), head, vouched)
+    return replace(verification, torn_checkpoint=signed.torn)
 
 
 def _follow(entries: Iterable[TrailEntry], head: TrailHead, vouched: Mapping[int, str]) -> Verification:
@@ -162,5 +166,7 @@ def checkpoint() -> int:
     if not found.ok:
         raise TrailBroken(f"Not signed: at entry {found.first_bad_seq}, {found.reason}.")
     last = TrailEntry.objects.filter(seq=found.entries).values_list("entry_hash", flat=True).first()
-    checkpoints.append(seq=found.entries, entry_hash=last or chain.GENESIS)
+    if checkpoints.append(seq=found.entries, entry_hash=last or chain.GENESIS):
+        with transaction.atomic():
+            record(by=None, action="trail.checkpoint_mended", subject=("trail", "checkpoints"))
     return found.entries

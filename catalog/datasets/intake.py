@@ -18,7 +18,7 @@ from anonymize.columns.profile import Profile, profile_table
 from anonymize.errors import AnonymizeError
 from anonymize.tables.duck import DuckEngine
 from anonymize.tables.files import Loaded, read_upload
-from catalog.audit.errors import Conflict, PlatformError
+from catalog.audit.errors import Conflict, PlatformError, failure, our_fault
 from catalog.audit.leases import claim, expired, renewing
 from catalog.audit.transitions import move
 from catalog.datasets import vault
@@ -37,24 +37,12 @@ def check_version(version_id: int) -> None:
     with renewing(held), vault.scratch(f"version-{version_id}") as folder:
         try:
             _accept(version, *_read(version, folder))
-        except AnonymizeError as error:
-            _reject(version, error.as_dict())
         except Conflict:
             log.warning("version %s was taken over by another worker", version_id)
-        except PlatformError as error:
-            _reject(version, {"code": error.code, "message": error.detail, "who": error.who, "problems": []})
         except Exception as error:
-            log.exception("version %s could not be checked", version_id)
-            _reject(version, _our_fault(type(error).__name__))
-
-
-def _our_fault(kind: str) -> dict[str, Any]:
-    return {
-        "code": "internal_error",
-        "message": f"The file could not be checked because of a fault of ours ({kind}). Nothing was kept; tell the operator.",
-        "who": "us",
-        "problems": [],
-    }
+            if not isinstance(error, AnonymizeError | PlatformError):
+                log.exception("version %s could not be checked", version_id)
+            _reject(version, failure(error, work="The check of the file"))
 
 
 def _read(version: Version, folder: Path) -> tuple[Loaded, Profile, Path]:
@@ -117,6 +105,6 @@ def sweep_versions() -> None:
                     changes={"lease_until": None, "rung_at": None},
                 )  # fmt: skip
             else:
-                _reject(version, _our_fault("the worker was lost again and again"))
+                _reject(version, our_fault("The worker that checked the file was lost again and again. Nothing was kept; tell the operator."))
         except Conflict:
             continue  # the worker was faster

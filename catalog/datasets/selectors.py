@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.db.models import QuerySet
 
-from catalog.datasets.models import Dataset, Version
-from catalog.datasets.states import CHECKING, READY, RECEIVED
+from catalog.datasets.models import Dataset, PseudonymKey, Version
+from catalog.datasets.states import CHECKING, DESTROYED, READY, RECEIVED, REJECTED
 from catalog.people.models import User
 
 
@@ -20,3 +22,16 @@ def latest_ready(dataset: Dataset) -> Version | None:
 
 def waiting_versions() -> QuerySet[Version]:
     return Version.objects.filter(state__in=(RECEIVED, CHECKING))
+
+
+def sealed_names() -> Iterator[str]:
+    """Every file of the vault that should be there."""
+    for names in Version.objects.exclude(state__in=(DESTROYED, REJECTED)).values_list("sealed_name", "typed_name"):
+        yield from names
+    yield from PseudonymKey.objects.values_list("sealed_name", flat=True)
+
+
+def destroyed_names() -> Iterator[str]:
+    """Those that were said to be gone."""
+    for names in Version.objects.filter(state__in=(DESTROYED, REJECTED)).values_list("sealed_name", "typed_name"):
+        yield from names

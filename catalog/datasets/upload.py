@@ -46,6 +46,17 @@ class _Pipe:
         return head
 
 
+class NotSealed(PlatformError):
+    """The upload could not be sealed, for a reason that is ours to find."""
+
+    code, status, title = "not_sealed", 503, "The upload could not be sealed"
+    who = "us"
+
+
+def _told(error: BaseException | None) -> PlatformError:
+    return error if isinstance(error, PlatformError) else NotSealed("The upload could not be sealed. Nothing was kept; try again.")
+
+
 class SealedUpload(UploadedFile):
     """A file of the request that is in the vault already."""
 
@@ -84,19 +95,15 @@ class SealingUploadHandler(FileUploadHandler):
             self._pipe.drain()
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        if isinstance(self._error, PlatformError):
-            raise self._error
         if self._error is not None:
-            raise PlatformError("The upload could not be sealed. Nothing was kept; try again.")
+            raise _told(self._error)
         if raw_data:
             self._pipe.push(bytes(raw_data))
 
     def file_complete(self, file_size: int) -> SealedUpload:
         self._finish(_END)
-        if isinstance(self._error, PlatformError):
-            raise self._error
         if self._result is None:
-            raise PlatformError("The upload could not be sealed. Nothing was kept; try again.")
+            raise _told(self._error)
         self.sealed.append(self._result.name)
         return SealedUpload(self._result, self.file_name or "", self.content_type)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -23,9 +24,11 @@ from typing import IO, Any
 import pyrage
 from django.conf import settings
 from django.core.files import File
-from django.core.files.storage import Storage, storages
 
-from catalog.audit.errors import PlatformError, TooLarge
+from catalog.audit.errors import PlatformError, TooLarge, full
+from catalog.core.stores import store
+
+log = logging.getLogger(__name__)
 
 LOCK = ".lock"
 DAY = 86_400
@@ -35,6 +38,13 @@ class VaultLocked(PlatformError):
     """This process holds no key that opens the vault; only workers do."""
 
     code, status, title = "vault_locked", 503, "The vault cannot be opened here"
+    who = "us"
+
+
+class SealDamaged(PlatformError):
+    """A sealed file is gone, or is not as it was sealed. Nobody can open it, now or later."""
+
+    code, status, title = "seal_damaged", 409, "A sealed file cannot be opened"
     who = "us"
 
 
@@ -75,6 +85,29 @@ class _Measured:
         return self._hash.hexdigest()
 
 
+class _Sink:
+    """A writer that remembers why it failed: the sealing library would put its own error in the place of that one."""
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        self._sink = sink
+        self.hash = hashlib.sha256()
+        self.failed: BaseException | None = None
+
+    def write(self, chunk: bytes) -> int:
+        self.hash.update(chunk)
+        return self._kept(lambda: self._sink.write(chunk))
+
+    def flush(self) -> None:
+        self._kept(self._sink.flush)
+
+    def _kept(self, step: Any) -> Any:
+        try:
+            return step()
+        except BaseException as error:
+            self.failed = error
+            raise
+
+
 class _OnDisk(File):
     """A finished file that a local store may move instead of copying."""
 
@@ -82,39 +115,45 @@ class _OnDisk(File):
         return str(self.name)
 
 
-def store(name: str) -> Storage:
-    return storages[name]
-
-
 def seal(source: Any, *, prefix: str, into: str = "vault", limit: int | None = None) -> Sealed:
     """Seal everything that ``source.read()`` gives into a store, in bounded memory.
 
     Raises:
-        TooLarge: more than ``limit`` bytes (default MAX_UPLOAD_BYTES). Whatever raises, nothing is left behind.
+        TooLarge: more than ``limit`` bytes (default MAX_UPLOAD_BYTES).
+        StoreFull: there is no room left, here or in the store.
+        Whatever raises, nothing is left behind.
     """
     measured = _Measured(source, limit or settings.MAX_UPLOAD_BYTES)
-    recipient = pyrage.x25519.Recipient.from_str(settings.VAULT_RECIPIENT)
+    try:
+        name = _sealed(measured, prefix, into)
+    except OSError as error:
+        raise full(error) or error from None
+    return Sealed(name=name, bytes=measured.bytes, sha256=measured.hexdigest())
+
+
+def _sealed(measured: _Measured, prefix: str, into: str) -> str:
+    """The name under which a store has it."""
     Path(settings.INCOMING_DIR).mkdir(parents=True, exist_ok=True)
     handle, path = tempfile.mkstemp(dir=settings.INCOMING_DIR, suffix=".age")
     try:
         with os.fdopen(handle, "wb") as sink:
-            _encrypt(measured, sink, recipient)
-        name = f"{prefix}/{uuid.uuid4().hex}.age"
+            _encrypt(measured, sink)
         with open(path, "rb") as sealed:
-            saved = store(into).save(name, _OnDisk(sealed, name=path))
+            return store(into).save(f"{prefix}/{uuid.uuid4().hex}.age", _OnDisk(sealed, name=path))
     finally:
-        if os.path.exists(path):
+        with suppress(FileNotFoundError):
             os.unlink(path)
-    return Sealed(name=saved, bytes=measured.bytes, sha256=measured.hexdigest())
 
 
-def _encrypt(source: _Measured, sink: IO[bytes], recipient: Any) -> None:
+def _encrypt(source: _Measured, target: IO[bytes]) -> None:
+    recipient, sink = pyrage.x25519.Recipient.from_str(settings.VAULT_RECIPIENT), _Sink(target)
     try:
         pyrage.encrypt_io(source, sink, [recipient])
     except pyrage.EncryptError:
-        if source.failed is None:
+        failed = source.failed or sink.failed
+        if failed is None:
             raise
-        raise source.failed from None
+        raise failed from None
 
 
 def seal_file(path: Path, *, prefix: str, into: str = "vault") -> Sealed:
@@ -130,21 +169,27 @@ def _identity() -> pyrage.x25519.Identity:
 
 
 def unseal(name: str, sink: IO[bytes], *, out_of: str = "vault") -> str:
-    """Write the plain bytes of a sealed file to ``sink`` and return their SHA-256. Workers only."""
-    identity = _identity()
-    hashed = hashlib.sha256()
+    """Write the plain bytes of a sealed file to ``sink`` and return their SHA-256. Workers only.
 
-    class Tee:
-        def write(self, chunk: bytes) -> int:
-            hashed.update(chunk)
-            return sink.write(chunk)
-
-        def flush(self) -> None:
-            sink.flush()
-
-    with store(out_of).open(name, "rb") as sealed:
-        pyrage.decrypt_io(sealed, Tee(), [identity])
-    return hashed.hexdigest()
+    Raises:
+        VaultLocked: this process has no key.
+        SealDamaged: the file is gone, was cut off or changed, or was sealed for another key.
+        StoreFull: there is no room left where ``sink`` writes.
+    """
+    identity, plain = _identity(), _Sink(sink)
+    try:
+        with store(out_of).open(name, "rb") as sealed:
+            pyrage.decrypt_io(sealed, plain, [identity])
+        plain.flush()
+    except FileNotFoundError:
+        raise SealDamaged("A sealed file is gone from its store. Tell the operator: it may be in a backup.") from None
+    except pyrage.DecryptError as error:
+        if plain.failed is None:
+            raise SealDamaged("A sealed file is not as it was sealed. Tell the operator: it may be whole in a backup.") from None
+        raise full(plain.failed) or error from None
+    except OSError as error:
+        raise full(error) or error from None
+    return plain.hash.hexdigest()
 
 
 def destroy(name: str, *, out_of: str = "vault") -> None:
@@ -158,12 +203,16 @@ def scratch(label: str) -> Iterator[Path]:
     """A private folder for plain bytes while a worker works; removed on every way out.
 
     The folder holds a lock file that the kernel unlocks when its process dies, however it dies, so that
-    :func:`sweep_scratch` knows what a killed worker left behind.
+    :func:`sweep_scratch` knows what a killed worker left behind. That is gone before anything new is put here. The
+    folder gets its name once it is locked, so that one with a name and without a lock is nobody's.
     """
-    Path(settings.SCRATCH_DIR).mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(dir=settings.SCRATCH_DIR, prefix=f"{label}-"))
-    with (folder / LOCK).open("w") as lock:
+    root = Path(settings.SCRATCH_DIR)
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sweep_scratch()
+    unnamed = Path(tempfile.mkdtemp(dir=root, prefix=_UNNAMED))
+    with (unnamed / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = unnamed.rename(root / f"{label}-{unnamed.name.removeprefix(_UNNAMED)}")
         try:
             yield folder
         finally:
@@ -178,6 +227,8 @@ def sweep_scratch() -> int:
     dead = [folder for folder in root.iterdir() if folder.is_dir() and _abandoned(folder)]
     for folder in dead:
         shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            log.error("a scratch folder of a dead worker could not be removed: %s", folder.name)
     return len(dead)
 
 
@@ -190,10 +241,14 @@ def sweep_incoming() -> int:
     return len(left)
 
 
+_UNNAMED = ".unnamed-"
+
+
 def _abandoned(folder: Path) -> bool:
+    """Whether nobody holds its lock. One without a name holds nothing yet, and may be about to be locked."""
     try:
-        if time.time() - folder.stat().st_mtime < 2:
-            return False  # perhaps just made, and not locked yet
+        if folder.name.startswith(_UNNAMED):
+            return time.time() - folder.stat().st_mtime > DAY
         with (folder / LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -7,11 +7,12 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from anonymize.errors import AnonymizeError
-from catalog.audit.errors import Gone, NotAllowed, PlatformError
+from catalog.audit.errors import Gone, NotAllowed, PlatformError, full
 from catalog.people.models import User
 
 View = Callable[..., HttpResponseBase]
@@ -30,6 +31,11 @@ def page(view: View) -> View:
             response = view(request, *args, **kwargs)
         except (PlatformError, AnonymizeError) as error:
             response = _problem(request, error)
+        except (OSError, OperationalError) as error:
+            no_room = full(error)
+            if no_room is None:
+                raise
+            response = _problem(request, no_room)
         response.setdefault("Cache-Control", "private, no-store" if request.user.is_authenticated else "no-cache")
         return response
 

@@ -18,3 +18,4 @@ def order_copy(*, review: Review, **kwargs: Any) -> None:
 
 
 chores.register(services.sweep_copies)
+chores.register(services.remove_withdrawn)

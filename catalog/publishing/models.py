@@ -17,6 +17,7 @@ class Copy(Leased):
     review = models.OneToOneField("review.Review", on_delete=models.PROTECT, related_name="copy")
     state = models.CharField(max_length=20, choices=COPY.choices, default=WAITING)
     error = models.JSONField(null=True, blank=True)
+    attempts_before = models.PositiveIntegerField(default=0, help_text="attempts made before it was last ordered: they do not count any more")
 
     class Meta:
         constraints = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from catalog.audit.errors import Gone
 from catalog.datasets.models import Dataset
+from catalog.publishing import store
 from catalog.publishing.models import Publication
 from catalog.publishing.states import PUBLISHED, READABLE
 
@@ -117,3 +119,11 @@ def newest_or_gone(dataset: Dataset) -> Publication | None:
 def register() -> QuerySet[Publication]:
     """Every release there ever was, newest first: the public register."""
     return Publication.objects.select_related("dataset__organisation", "dataset__population", "review").order_by("-published_at", "-pk")
+
+
+def public_names() -> Iterator[str]:
+    """Every file of the public store that should be there: those of releases, until they are removed, and all outlines."""
+    for name, columns in Publication.objects.values_list("store_name", "columns"):
+        if name:
+            yield name
+        yield from (store.outline_name(column["layer"]) for column in columns if column.get("layer"))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
+from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from anonymize.recipe import Role
-from catalog.audit.doorbell import ring, ring_on_commit
-from catalog.audit.errors import Conflict, Invalid, PlatformError
+from catalog.audit import services as audit
+from catalog.audit.doorbell import ring, ring_for, ring_on_commit
+from catalog.audit.errors import Conflict, Invalid, PlatformError, StoreFull, failure, our_fault
 from catalog.audit.leases import claim, expired, renewing, unheard
 from catalog.audit.transitions import move
 from catalog.datasets import vault
@@ -19,7 +24,7 @@ from catalog.datasets.services import LAYER
 from catalog.people.models import User
 from catalog.publishing import layers, store
 from catalog.publishing.models import Copy, Publication
-from catalog.publishing.policies import check_can_stop
+from catalog.publishing.policies import check_can_order_again, check_can_stop
 from catalog.publishing.states import (
     COPY,
     COPYING,
@@ -41,6 +46,7 @@ from catalog.review.states import APPROVED
 
 log = logging.getLogger(__name__)
 PUBLISH_TASK = "publishing.publish"
+REMOVE_TASK = "publishing.remove_withdrawn"
 
 
 def order_copy(review: Review) -> Copy:
@@ -51,7 +57,11 @@ def order_copy(review: Review) -> Copy:
 
 
 def publish(copy_id: int) -> None:
-    """A worker copies one approved artefact into the public store, if no other worker has the job."""
+    """A worker copies one approved artefact into the public store, if no other worker has the job.
+
+    What an officer could mend, or nobody, refuses the copy at once; what may be otherwise in a moment is tried again,
+    MAX_ATTEMPTS times in all. Either way it ends with a reason.
+    """
     if not claim(Copy.objects.filter(pk=copy_id), old=WAITING, new=COPYING):
         return
     copy = Copy.objects.select_related("review__run__version", "review__dataset").get(pk=copy_id)
@@ -60,20 +70,43 @@ def publish(copy_id: int) -> None:
             _publish(copy)
         except Conflict:
             log.warning("copy %s was taken over by another worker", copy_id)
-        except PlatformError as error:
-            _refuse(copy, error)
+        except Exception as error:
+            _end(copy, error)
+
+
+def _end(copy: Copy, error: Exception) -> None:
+    """Refuse the copy, or put it back for another attempt; quietly, if it is no longer this worker's."""
+    if not isinstance(error, PlatformError):
+        log.exception("copy %s failed", copy.pk)
+    reason = failure(error, work="The copy of the approved file")
+    final = isinstance(error, PlatformError) and not isinstance(error, StoreFull)
+    try:
+        if final or not _may_try_again(copy):
+            _refuse(copy, reason)
+        else:
+            _put_back(copy, "publication.copy_failed", {"code": reason["code"]}, rung_at=timezone.now())
+    except Conflict:
+        log.warning("copy %s is no longer this worker's", copy.pk)
+
+
+def _may_try_again(copy: Copy) -> bool:
+    return copy.attempt - copy.attempts_before < settings.MAX_ATTEMPTS
+
+
+def _put_back(copy: Copy, action: str, detail: dict[str, Any], *, rung_at: datetime | None = None, **require: Any) -> None:
+    """Into the queue, for another attempt: at once, or some time after ``rung_at``."""
+    move(
+        COPY, copy, to=WAITING, by=None, action=action, detail={"attempt": copy.attempt, **detail},
+        require={"attempt": copy.attempt, **require}, changes={"lease_until": None, "rung_at": rung_at},
+    )  # fmt: skip
 
 
 def _publish(copy: Copy) -> None:
     review = copy.review
     run = review.run
     _check_bound(review)
-    with vault.scratch(f"publish-{copy.pk}") as folder:
-        path = folder / "data.parquet"
-        with path.open("wb") as sink:
-            vault.unseal(run.artefact_name, sink, out_of="artefacts")
-        name = store.keep(path, review.artefact_sha256)
-    columns = _columns(run)
+    name = keep_artefact(run, review.artefact_sha256)
+    columns = columns_of(run)
     with transaction.atomic():
         Copy.objects.select_for_update().get(pk=copy.pk)  # before the trail's lock, as everywhere: no deadlock
         publication = _publication(review, name, columns)
@@ -81,6 +114,15 @@ def _publish(copy: Copy) -> None:
             COPY, copy, to=DONE, by=None, action="publication.published", require={"attempt": copy.attempt}, changes={"lease_until": None},
             detail={"publication": publication.pk, "dataset": review.dataset.slug, "number": publication.number, "sha256": publication.artefact_sha256},
         )  # fmt: skip
+
+
+def keep_artefact(run: Run, sha256: str) -> str:
+    """Unseal a run's artefact and put it into the public store, if its bytes are those of the hash; its name there."""
+    with vault.scratch(f"publish-{run.pk}") as folder:
+        path = folder / "data.parquet"
+        with path.open("wb") as sink:
+            vault.unseal(run.artefact_name, sink, out_of="artefacts")
+        return store.keep(path, sha256)
 
 
 def _check_bound(review: Review) -> None:
@@ -95,7 +137,7 @@ def _check_bound(review: Review) -> None:
         raise store.ArtefactMismatch("The run was changed after it was approved. Nothing was published.")
 
 
-def _columns(run: Run) -> list[dict[str, Any]]:
+def columns_of(run: Run) -> list[dict[str, Any]]:
     """The columns of the artefact, those of places with their outlines, from the very layers that the run was bound to."""
     files = {
         kept.name: kept.content
@@ -141,22 +183,33 @@ def public_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**recipe, "columns": columns, "append": appended}.items() if name != "person_key"}
 
 
-def _refuse(copy: Copy, error: PlatformError) -> None:
-    said = {"code": error.code, "message": error.detail, "who": error.who}
+def _refuse(copy: Copy, reason: dict[str, Any], **require: Any) -> None:
     move(
-        COPY, copy, to=REFUSED, by=None, action="publication.refused", require={"attempt": copy.attempt},
-        detail={"code": error.code, "review": copy.review_id}, changes={"error": said, "lease_until": None},
+        COPY, copy, to=REFUSED, by=None, action="publication.refused", require={"attempt": copy.attempt, **require},
+        detail={"code": reason["code"], "review": copy.review_id}, changes={"error": reason, "lease_until": None},
     )  # fmt: skip
 
 
+def order_again(*, by: User, copy: Copy) -> None:
+    """Have a refused copy tried anew, once what stood in the way is mended: the approval is of the same bytes still."""
+    check_can_order_again(by, copy)
+    with transaction.atomic():
+        move(
+            COPY, copy, to=WAITING, by=by, action="publication.copy_ordered", detail={"review": copy.review_id},
+            changes={"error": None, "rung_at": None, "attempts_before": copy.attempt},
+        )  # fmt: skip
+        ring_on_commit(PUBLISH_TASK, copy)
+
+
 def sweep_copies() -> None:
-    """Copies of dead workers go back to the queue (copying twice has one effect); unheard ones are rung again."""
+    """Copies of dead workers go back to the queue (copying twice has one effect), or are refused after too many attempts;
+    unheard ones are rung again."""
     for copy in Copy.objects.filter(expired(), state=COPYING):
         try:
-            move(
-                COPY, copy, to=WAITING, by=None, action="publication.worker_lost", detail={"attempt": copy.attempt},
-                require={"attempt": copy.attempt, "lease_until": copy.lease_until}, changes={"lease_until": None, "rung_at": None},
-            )  # fmt: skip
+            if _may_try_again(copy):
+                _put_back(copy, "publication.worker_lost", {}, lease_until=copy.lease_until)
+            else:
+                _refuse(copy, our_fault("The worker that copied the approved file was lost again and again. Tell the operator."), lease_until=copy.lease_until)
         except Conflict:
             continue
     for copy in Copy.objects.filter(unheard(), state=WAITING):
@@ -172,7 +225,7 @@ def suspend(*, by: User, publication: Publication, reason: str) -> None:
 
 
 def withdraw(*, by: User, publication: Publication, reason: str) -> None:
-    """Take a release back for good, and remove its file from the public store."""
+    """Take a release back for good; a worker removes its file from the public store."""
     _stop(by, publication, WITHDRAWN, reason)
 
 
@@ -186,12 +239,20 @@ def _stop(by: User, publication: Publication, state: str, reason: str) -> None:
             changes={"tombstone": reason.strip(), "stopped_by": by},
         )  # fmt: skip
         if state == WITHDRAWN:
-            transaction.on_commit(lambda: _remove(publication))
+            transaction.on_commit(partial(ring_for, REMOVE_TASK, publication.pk))
 
 
-def _remove(publication: Publication) -> None:
-    """Remove the file unless another readable publication has the very same bytes."""
-    shared = Publication.objects.filter(store_name=publication.store_name).exclude(state=WITHDRAWN).exists()
-    if not shared:
-        store.store("public").delete(publication.store_name)
+def remove_withdrawn(publication_id: int | None = None) -> None:
+    """A worker removes the files of withdrawn releases, or of the one, from the public store: serving processes may not write there.
 
+    A file that another readable publication has as well stays. That a file is gone is kept in the trail.
+    """
+    withdrawn = Publication.objects.filter(state=WITHDRAWN).exclude(store_name="")
+    for publication in withdrawn if publication_id is None else withdrawn.filter(pk=publication_id):
+        name = publication.store_name
+        if not Publication.objects.filter(store_name=name).exclude(state=WITHDRAWN).exists():
+            store.remove(name)
+            store.forget(publication.artefact_sha256)
+        with transaction.atomic():
+            if Publication.objects.filter(pk=publication.pk, store_name=name).update(store_name=""):
+                audit.record(by=None, action="publication.removed", subject=publication, detail={"sha256": publication.artefact_sha256})

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils.translation import override
 
-from catalog.publishing import services
+from catalog.publishing import services, verifying
 from catalog.publishing.charts import chart_of
 from catalog.publishing.models import Publication
 from catalog.publishing.states import PUBLISHED
@@ -14,6 +14,16 @@ from catalog.publishing.states import PUBLISHED
 def publish(copy_id: int) -> None:
     services.publish(copy_id)
     draw_pictures.delay(copy_id)
+
+
+@shared_task(name="publishing.remove_withdrawn")
+def remove_withdrawn(publication_id: int) -> None:
+    services.remove_withdrawn(publication_id)
+
+
+@shared_task(name="publishing.verify_store")
+def verify_store() -> None:
+    verifying.verify_store()
 
 
 @shared_task(name="publishing.draw_pictures")

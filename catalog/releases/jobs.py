@@ -20,7 +20,7 @@ from django.utils import timezone
 from anonymize.errors import AnonymizeError
 from anonymize.tables.base import TableEngine
 from anonymize.tables.choice import open_engine
-from catalog.audit.errors import Conflict, PlatformError
+from catalog.audit.errors import Conflict, PlatformError, failure, our_fault
 from catalog.audit.leases import claim, expired, renewing
 from catalog.audit.transitions import move
 from catalog.datasets import vault
@@ -50,18 +50,10 @@ def execute(kind: Kind[J], job_id: int, work: Callable[[J, Path], None]) -> None
             work(job, folder)
         except (LostJob, Conflict):
             log.warning("%s is no longer this worker's", named)
-        except AnonymizeError as error:
-            fail(kind, job, error.as_dict())
-        except PlatformError as error:
-            fail(kind, job, {"code": error.code, "message": error.detail, "who": error.who, "problems": [p.as_dict() for p in error.problems]})
         except Exception as error:
-            log.exception("%s failed", named)
-            message = f"The {kind.subject} stopped because of a fault of ours ({type(error).__name__}). Nothing was kept; tell the operator."
-            fail(kind, job, our_fault(message))
-
-
-def our_fault(message: str) -> dict[str, Any]:
-    return {"code": "internal_error", "message": message, "who": "us", "problems": []}
+            if not isinstance(error, AnonymizeError | PlatformError):
+                log.exception("%s failed", named)
+            fail(kind, job, failure(error, work=f"The {kind.subject}"))
 
 
 def held(job: J) -> QuerySet[J]:

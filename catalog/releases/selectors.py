@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import QuerySet
@@ -30,3 +31,8 @@ def standing_out_in(version: Version) -> dict[str, Any] | None:
     ]
     newest: dict[str, Any] | None = max(found, key=lambda one: str(one[0]))[1] if found else None
     return newest
+
+
+def artefact_names() -> Iterator[str]:
+    """Every sealed artefact that should be there."""
+    yield from Run.objects.exclude(artefact_name="").values_list("artefact_name", flat=True)

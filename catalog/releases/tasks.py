@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from catalog.audit import sweeping
 from catalog.display import pictures
 from catalog.releases import compare, drawing, estimating, sweeper, work
 
@@ -36,6 +37,11 @@ def draw_comparison(comparison_id: int) -> None:
 @shared_task(name="releases.forget_pictures")
 def forget_pictures() -> None:
     pictures.forget_old()
+
+
+@shared_task(name="releases.sweep_stores")
+def sweep_stores() -> None:
+    sweeping.sweep_stores()
 
 
 @shared_task(name="releases.sweep")

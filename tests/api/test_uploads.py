@@ -25,7 +25,7 @@ VERSIONS = "datasets/survey/versions"
 def steward(db, settings, tmp_path):
     settings.STORAGES = {
         **settings.STORAGES,
-        "vault": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path / "vault")}},
+        "vault": {"BACKEND": "catalog.core.stores.WholeFiles", "OPTIONS": {"location": str(tmp_path / "vault")}},
     }
     settings.INCOMING_DIR = tmp_path / "incoming"
     made = factories.steward()

@@ -9,6 +9,7 @@ from django.db import connection, models
 PROMISED = {
     "audit_trailhead": {"trail_head_is_one_row", "trail_head_seq_not_negative"},
     "audit_trailentry": {"trail_seq_from_one", "trail_never_forks"},
+    "audit_alarm": {"alarm_stands_once"},
     "people_organisation": set(),
     "people_user": {"user_language_known"},
     "people_officermandate": {"mandate_once"},

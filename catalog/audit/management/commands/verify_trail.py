@@ -29,6 +29,8 @@ class Command(BaseCommand):
             self._fail(f"The trail is NOT whole{where}: {found.reason}.")
         if options["require_checkpoint"] and not found.checkpoints:
             self._fail("There is no signed checkpoint: a trail that was replaced as a whole would look like this one.")
+        if found.torn_checkpoint:
+            self.stdout.write("The last line of the checkpoint file was cut off while it was written. It vouches for nothing; the next checkpoint mends it.")
         self.stdout.write(f"The trail is whole: {found.entries} entries, {found.checkpoints} signed checkpoints agree.")
 
     def _fail(self, why: str) -> None:
