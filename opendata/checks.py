@@ -5,6 +5,8 @@ A misspelt setting that silently does nothing is how safe set-ups become unsafe 
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +14,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from anonymize.tables.choice import ENGINES, missing
+from opendata import scratch_disk
 
 SAFE_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
@@ -55,6 +58,12 @@ def _rules() -> list[tuple[bool, str, str]]:
             "The table engine cannot be opened on this machine.",
             str(missing(settings.ENGINE)),
         ),
+        (
+            settings.SCRATCH_ON not in scratch_disk.KINDS
+            or (bool(settings.VAULT_IDENTITY_FILE) and not scratch_disk.is_on(Path(settings.SCRATCH_DIR), settings.SCRATCH_ON)),
+            "SCRATCH_DIR is not on the kind of file system that SCRATCH_ON demands.",
+            f"SCRATCH_ON is one of {', '.join(scratch_disk.KINDS)}; memory is tmpfs, encrypted is dm-crypt.",
+        ),
         (settings.CELERY_ACCEPT_CONTENT != ["json"], "Workers accept more than JSON.", "A pickled message runs code."),
     ]
 
@@ -64,3 +73,15 @@ def stop_if_unsafe() -> None:
     errors = safety(None)
     if errors:
         raise ImproperlyConfigured("\n".join(f"{error.msg} {error.hint}" for error in errors))
+
+
+def stop_if_it_may_write_what_is_published() -> None:
+    """For processes that serve, in production: only workers write to the public store. Raises ImproperlyConfigured.
+
+    A bucket has rights of its own, which are given with the key.
+    """
+    location = Path(settings.STORAGES["public"].get("OPTIONS", {}).get("location", ""))
+    if settings.OPENDATA_MODE == "production" and location.is_absolute() and location.is_dir() and os.access(location, os.W_OK):
+        raise ImproperlyConfigured(
+            "The web process can write to the public store. Mount that folder read-only for it, or have it belong to the workers' user alone."
+        )

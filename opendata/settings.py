@@ -12,7 +12,8 @@ from opendata.env import BASE_DIR, DATA_DIR, EMBEDDED, MODE, broker, counters, d
 
 OPENDATA_MODE = MODE
 DEBUG = False  # never: a debug page shows local variables, and local variables hold people's values
-ADMINS = [("operator", address) for address in env.list("OPERATOR_EMAILS", default=[])]  # who gets alarms by mail
+# Who gets alarms by mail. Not ADMINS: to those Django itself sends whole requests, with what is in them.
+OPERATOR_EMAILS = env.list("OPERATOR_EMAILS", default=[])
 SECRET_KEY = required("SECRET_KEY", "keys/secret_key") or "unset"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if EMBEDDED else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -137,6 +138,7 @@ MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=20 * 1024**3)
 # --- the vault: everybody may seal, only workers may open (DESIGN.md §3) ---------------------------------------------
 VAULT_RECIPIENT = required("VAULT_RECIPIENT", "keys/vault_recipient")
 SCRATCH_DIR = env.path("SCRATCH_DIR", default=str(DATA_DIR / "scratch"))()
+SCRATCH_ON = env.str("SCRATCH_ON", default="any")  # any, memory or encrypted: what the operator demands of it
 INCOMING_DIR = DATA_DIR / "incoming"
 CACHE_DIR = env.path("CACHE_DIR", default=str(DATA_DIR / "cache"))()
 TRAIL_CHECKPOINT_KEY = required("TRAIL_CHECKPOINT_KEY", "keys/trail_checkpoint_key")

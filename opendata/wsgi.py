@@ -7,6 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opendata.settings")
 application = get_wsgi_application()
 
-from opendata.checks import stop_if_unsafe  # noqa: E402  needs the settings
+from opendata.checks import stop_if_it_may_write_what_is_published, stop_if_unsafe  # noqa: E402  need the settings
 
 stop_if_unsafe()
+stop_if_it_may_write_what_is_published()

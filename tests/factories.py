@@ -312,6 +312,15 @@ def publication(
     return publish(waiting)
 
 
+def approved(slug: str = "survey") -> Review:
+    """An approved review of a dataset of its own; its copy into the public store is ordered and waits for a worker."""
+    home = organisation()
+    entry = dataset(steward(of=home), slug)
+    waiting = review(run(version(entry)))
+    decide(waiting, officer(of=home))
+    return waiting
+
+
 def stored(publication: Publication) -> Path:
     """The published file."""
     from catalog.publishing.store import local_path

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 READING: Final = ("GET", "HEAD", "OPTIONS")
-ENGINE_STATUS: Final = {"budget_refused": 409}  # every other refusal of the engine is about the content: 422
+ENGINE_STATUS: Final = {"budget_refused": 409, "no_room": 507}  # every other refusal of the engine is about the content: 422
 
 # code → status, title, for what is not an exception class of our own
 TITLES: Final[dict[str, tuple[int, str]]] = {

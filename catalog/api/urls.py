@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from catalog.api import accounts, trail
+from catalog.api import accounts, alarms, trail
 
 urlpatterns = [
     path("session", accounts.SessionView.as_view(), name="api-session"),
     path("me", accounts.MeView.as_view(), name="api-me"),
     path("keys", accounts.KeysView.as_view(), name="api-keys"),
     path("keys/<int:key_id>", accounts.KeyView.as_view(), name="api-key"),
+    path("alarms", alarms.AlarmsView.as_view(), name="api-alarms"),
     path("trail", trail.TrailView.as_view(), name="api-trail"),
     path("trail/export", trail.TrailExportView.as_view(), name="api-trail-export"),
     path("trail/verification", trail.TrailVerificationView.as_view(), name="api-trail-verification"),

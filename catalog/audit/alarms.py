@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.mail import mail_admins
+from django.core.mail import send_mail
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -43,8 +43,8 @@ def raise_alarm(*, code: str, subject: tuple[str, str], detail: Mapping[str, Any
         return
     line = f"ALARM {code}: {subject[0]} {subject[1]} {known or ''}".rstrip()
     log.error(line)
-    if settings.ADMINS:
-        mail_admins(f"{code}: {subject[0]} {subject[1]}", line, fail_silently=True)
+    if settings.OPERATOR_EMAILS:
+        send_mail(f"[{settings.SITE_NAME}] {code}", line, None, settings.OPERATOR_EMAILS, fail_silently=True)
 
 
 def _kept(code: str, subject: tuple[str, str], detail: Mapping[str, Any]) -> bool:

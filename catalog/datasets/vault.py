@@ -179,17 +179,40 @@ def unseal(name: str, sink: IO[bytes], *, out_of: str = "vault") -> str:
     identity, plain = _identity(), _Sink(sink)
     try:
         with store(out_of).open(name, "rb") as sealed:
-            pyrage.decrypt_io(sealed, plain, [identity])
+            _decrypt(_Reader(sealed), plain, identity)
         plain.flush()
     except FileNotFoundError:
         raise SealDamaged("A sealed file is gone from its store. Tell the operator: it may be in a backup.") from None
-    except pyrage.DecryptError as error:
-        if plain.failed is None:
-            raise SealDamaged("A sealed file is not as it was sealed. Tell the operator: it may be whole in a backup.") from None
-        raise full(plain.failed) or error from None
     except OSError as error:
         raise full(error) or error from None
     return plain.hash.hexdigest()
+
+
+class _Reader:
+    """A reader that remembers why it failed, as :class:`_Sink` does."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self.failed: BaseException | None = None
+
+    def read(self, size: int = 65536) -> bytes:
+        try:
+            chunk: bytes = self._source.read(size)
+        except BaseException as error:
+            self.failed = error
+            raise
+        return chunk
+
+
+def _decrypt(source: _Reader, sink: _Sink, identity: Any) -> None:
+    """The library's own errors are those of a file that was changed; the others are of who reads or writes."""
+    try:
+        pyrage.decrypt_io(source, sink, [identity])
+    except (pyrage.DecryptError, OSError):
+        failed = source.failed or sink.failed
+        if failed is not None:
+            raise failed from None
+        raise SealDamaged("A sealed file is not as it was sealed. Tell the operator: it may be whole in a backup.") from None
 
 
 def destroy(name: str, *, out_of: str = "vault") -> None:

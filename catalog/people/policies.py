@@ -88,6 +88,15 @@ def can_read_trail(user: Asker) -> bool:
     return _allowed(check_can_read_trail, user)
 
 
+def check_can_see_alarms(user: Asker) -> None:
+    """Whoever decides, checks or runs the place must know when something vouched for is not so."""
+    check_has_role(user, Role.OFFICER, Role.LEAD_OFFICER, Role.AUDITOR, Role.ADMINISTRATOR)
+
+
+def can_see_alarms(user: Asker) -> bool:
+    return _allowed(check_can_see_alarms, user)
+
+
 def check_can_read_ledger(user: Asker) -> None:
     check_has_role(user, Role.OFFICER, Role.LEAD_OFFICER, Role.AUDITOR, Role.STEWARD)
 

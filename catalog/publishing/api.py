@@ -21,12 +21,13 @@ from catalog.datasets.policies import can_see_inside
 from catalog.ledger.models import Population
 from catalog.people.models import User
 from catalog.publishing import caching, selectors, serializers, services
-from catalog.publishing.models import Publication
+from catalog.publishing.models import Copy, Publication
 from catalog.publishing.policies import check_can_stop
 from catalog.publishing.query import forget
 from catalog.publishing.schema import NOT_MODIFIED, tag_headers
 from catalog.publishing.selectors import Search
 from catalog.publishing.served import LARGEST_NUMBER
+from catalog.review.policies import check_can_look
 
 LONGEST_SEARCH: Final = 200
 # sort → field and direction
@@ -208,6 +209,35 @@ class WithdrawalView(StopView):
     def post(self, request: Request, release_id: int) -> Response:
         """Its file is removed from the public store; your reason stands in its place."""
         return self.stopped(request, release_id)
+
+
+class CopyView(ApiView):
+    """The copy of an approved artefact into the public store."""
+
+    required_scopes: ClassVar = {"GET": "read", "POST": "reviews:decide"}
+
+    @extend_schema(operation_id="reviews_copy", tags=["reviews"], parameters=[path_id("review_id")], responses=serializers.CopySerializer)
+    def get(self, request: Request, review_id: int) -> Response:
+        """How far it is; where it was refused, why, and who must act."""
+        copy = copy_at(review_id)
+        check_can_look(signed_in(request), copy.review)
+        return Response(serializers.shown_copy(copy))
+
+    @extend_schema(operation_id="reviews_copy_again", tags=["reviews"], parameters=[path_id("review_id")], request=None, responses={202: serializers.CopySerializer})
+    def post(self, request: Request, review_id: int) -> Response:
+        """Have a refused copy tried anew, once what stood in the way is mended. The approval is of the same bytes still."""
+        copy = copy_at(review_id)
+        services.order_again(by=signed_in(request), copy=copy)
+        return Response(serializers.shown_copy(copy), status=202)
+
+
+def copy_at(review_id: int) -> Copy:
+    """Raises ``Http404`` where no copy was ordered: the review is not approved."""
+    known = Copy.objects.select_related("review__dataset__organisation", "review__run")
+    copy = known.filter(review_id=review_id).first() if review_id <= LARGEST_ID else None
+    if copy is None:
+        raise Http404
+    return copy
 
 
 def publication_at(release_id: int) -> Publication:

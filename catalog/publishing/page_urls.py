@@ -9,6 +9,7 @@ urlpatterns = [
     path("datasets/<slug:slug>", views.dataset, name="dataset"),
     path("datasets/<slug:slug>/releases/<int:number>", views.release, name="release"),
     path("datasets/<slug:slug>/releases/<int:number>/stop", views.stop, name="release_stop"),
+    path("reviews/<int:review_id>/copy", views.order_copy, name="copy_again"),
     path("register", views.register, name="register"),
     path("trail", views.trail, name="trail"),
     path("steward", steward.home, name="steward"),

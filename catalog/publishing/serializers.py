@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from anonymize.column_types import COLUMN_TYPES
+from catalog.api.documented import FailureView
 from catalog.api.fields import Document, Text
 from catalog.api.serializers import StrictSerializer
 from catalog.datasets.models import Dataset, Frequency, Source
@@ -15,11 +16,11 @@ from catalog.ledger.models import Population
 from catalog.ledger.selectors import balance
 from catalog.ledger.units import KINDS
 from catalog.people.models import User
-from catalog.publishing.models import Publication
+from catalog.publishing.models import Copy, Publication
 from catalog.publishing.query import MEDIA_TYPES
 from catalog.publishing.selectors import current
 from catalog.publishing.served import columns_of
-from catalog.publishing.states import PUBLICATION, READABLE
+from catalog.publishing.states import COPY, PUBLICATION, READABLE
 from catalog.review.selectors import approval
 
 UNIT = "what is protected as one: person, person_day, person_week or person_month; of k-anonymity persons or rows"
@@ -216,7 +217,19 @@ class StopRequestSerializer(StrictSerializer):
     reason = Text(min_length=10, max_length=2000, help_text="A sentence; it is shown in place of the data.")
 
 
+class CopySerializer(serializers.Serializer[Any]):
+    """A copy of an approved artefact into the public store."""
+
+    state = serializers.ChoiceField(choices=COPY.names)
+    attempt = serializers.IntegerField(help_text="how many times a worker has taken it up")
+    error = FailureView(allow_null=True)
+
+
 # --- how they look -----------------------------------------------------------------------------------------------
+
+
+def shown_copy(copy: Copy) -> dict[str, Any]:
+    return {"state": copy.state, "attempt": copy.attempt, "error": copy.error}
 
 
 def tombstone(publication: Publication) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ WAITING, COPYING, DONE, REFUSED = "waiting", "copying", "done", "refused"
 COPY = StateTable(
     subject="copy",
     states=(
-        State(WAITING, owner="publishing", to=(COPYING, REFUSED)),
+        State(WAITING, owner="publishing", to=(COPYING,)),
         State(COPYING, owner="publishing", to=(DONE, REFUSED, WAITING)),
         State(DONE, owner="publishing"),
         State(REFUSED, owner="publishing", to=(WAITING,)),  # somebody has mended what stood in the way, and orders it again

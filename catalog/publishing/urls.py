@@ -17,6 +17,7 @@ urlpatterns = [
     path(f"{_DATASET}/exports/<str:file_format>", rows_api.CurrentExportView.as_view(), name="api-export"),
     path(f"{_RELEASE}/exports/<str:file_format>", rows_api.ReleaseExportView.as_view(), name="api-release-export"),
     path("register", api.RegisterView.as_view(), name="api-register"),
+    path("reviews/<int:review_id>/copy", api.CopyView.as_view(), name="api-copy"),
     path("releases/<int:release_id>/suspension", api.SuspensionView.as_view(), name="api-suspension"),
     path("releases/<int:release_id>/withdrawal", api.WithdrawalView.as_view(), name="api-withdrawal"),
     path("openapi.json", docs.OpenApiView.as_view(), name="api-openapi"),

@@ -22,10 +22,10 @@ from catalog.ledger.models import Population
 from catalog.people.models import Organisation
 from catalog.people.pages import actor, page, private
 from catalog.people.policies import check_can_read_trail
-from catalog.publishing import selectors, services
+from catalog.publishing import selectors, services, store
 from catalog.publishing.charts import chart_of
 from catalog.publishing.maps import map_of
-from catalog.publishing.models import Publication
+from catalog.publishing.models import Copy, Publication
 from catalog.publishing.policies import can_stop
 from catalog.publishing.selectors import SORTS, Search
 from catalog.publishing.states import PUBLICATION, READABLE, SUSPENDED, WITHDRAWN
@@ -124,6 +124,7 @@ def _publication(slug: str, number: int) -> Publication:
 def _shown(request: HttpRequest, publication: Publication) -> dict[str, Any]:
     """What the pages of a dataset and of a release both show of a publication that may be read."""
     may_stop = request.user.is_authenticated and can_stop(actor(request), publication)
+    store.local_path(publication.store_name, publication.artefact_sha256)  # a picture that was kept must not stand for a file that is not whole
     columns = [column for column in publication.columns if column.get("role") not in ("lower", "upper", "interval")]
     intervals = len(columns) < len(publication.columns)
     return {
@@ -164,6 +165,15 @@ def stop(request: HttpRequest, slug: str, number: int) -> HttpResponseBase:
     act(by=actor(request), publication=publication, reason=request.POST.get("reason", ""))
     messages.success(request, _("Stopped. From now on this release answers with the reason you gave."))
     return redirect("release", slug=slug, number=number)
+
+
+@private
+@require_POST
+def order_copy(request: HttpRequest, review_id: int) -> HttpResponseBase:
+    """Have a refused copy tried anew."""
+    services.order_again(by=actor(request), copy=get_object_or_404(Copy.objects.select_related("review__dataset"), review_id=review_id))
+    messages.success(request, _("The copy is ordered again. A worker takes it up in a moment."))
+    return redirect("review", review_id=review_id)
 
 
 @page

@@ -126,7 +126,7 @@ def _of_copy(seen: _Seen, review: Review) -> Next:
     copy = Copy.objects.filter(review=review).first()
     if copy is not None and copy.state == REFUSED:
         said = (copy.error or {}).get("message", "")
-        return Next(PUBLISH, _("The publisher refused to copy it"), said, seen.recipe, _("Run again"))
+        return Next(PUBLISH, _("The publisher refused to copy it"), said, reverse("review", args=[review.pk]), _("See why, or order it again"))
     if Publication.objects.filter(review=review).exists():
         if seen.current is None:
             return Next(UPLOAD, _("The last release was stopped"), _("Starting again takes a new run and a new decision."), f"{seen.page}#upload", _("Upload the next version"))

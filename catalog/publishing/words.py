@@ -223,6 +223,13 @@ WORDS: Final[dict[str, Any]] = {
     "publication.withdrawn": gettext_lazy("withdrawn"),
     "publication.refused": gettext_lazy("the publisher refused to copy it"),
     "publication.worker_lost": gettext_lazy("worker lost, copying again"),
+    "publication.copy_failed": gettext_lazy("copying failed, to be tried again"),
+    "publication.copy_ordered": gettext_lazy("copy ordered again"),
+    "publication.removed": gettext_lazy("file removed from the public store"),
+    "alarm.raised": gettext_lazy("alarm raised"),
+    "alarm.cleared": gettext_lazy("alarm cleared"),
+    "store.swept": gettext_lazy("files that nobody knew of removed"),
+    "trail.checkpoint_mended": gettext_lazy("torn checkpoint mended"),
     "user.created": gettext_lazy("account made"),
     "user.role_granted": gettext_lazy("role given"),
     "user.role_withdrawn": gettext_lazy("role taken away"),
@@ -252,6 +259,16 @@ ROLE_MEANINGS: Final = {
     "place": gettext_lazy("where it happened"),
     "plain": gettext_lazy("says nothing about a person"),
 }
+
+ALARMS: Final = {
+    "release_damaged": gettext_lazy("A published file is not the one that was approved. It is not served until the approved bytes are back."),
+    "outline_damaged": gettext_lazy("The outlines of a map are not those that were kept. The map is not drawn."),
+    "store_full": gettext_lazy("A disk is full: nothing more can be kept until the operator makes room."),
+    "sweep_refused": gettext_lazy("Most files of a store are unknown to the database, so none was removed. Is it the right database?"),
+    "trail_broken": gettext_lazy("The trail is not whole. No checkpoint is signed until somebody has looked at it."),
+    "records_disagree": gettext_lazy("The trail and the tables do not say the same. Verify the trail to see where."),
+}
+"""What an alarm tells those who must know, by its code."""
 
 FLAGS: Final = {
     "contract_forbids": gettext_lazy("The contract does not permit this kind of release. Contract: %(figure)s."),

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from catalog.audit import chain, checkpoints, services, tasks
+from catalog.audit import alarms, chain, checkpoints, services, tasks
 from catalog.audit.models import TrailEntry, TrailHead
 
 
@@ -234,3 +234,63 @@ def test_an_entry_put_down_to_somebody_else_is_found(trail, intruder, django_use
     trail(2)
     TrailEntry.objects.filter(seq=2).update(actor=django_user_model.objects.create(username="scapegoat"))
     assert services.verify().first_bad_seq == 2
+
+
+# --- a line that was cut off while it was written ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("left", [1, 20, -1], ids=["a sign", "some", "all but its end"])
+def test_a_torn_last_line_is_named_as_such_and_mended_by_the_next_checkpoint(trail, checkpoint_place, left, capsys):
+    for _ in range(3):
+        trail(2)
+        services.checkpoint()
+    lines = checkpoint_place.read_bytes().splitlines(keepends=True)
+    checkpoint_place.write_bytes(b"".join(lines[:2]) + lines[2][:left])
+    verification = services.verify()
+    assert (verification.ok, verification.torn_checkpoint, verification.checkpoints) == (True, True, 2)
+    call_command("verify_trail")
+    assert "was cut off while it was written" in capsys.readouterr().out
+    trail(1)
+    services.checkpoint()
+    verification = services.verify()
+    assert (verification.ok, verification.torn_checkpoint, verification.checkpoints) == (True, False, 3)
+    assert TrailEntry.objects.filter(action="trail.checkpoint_mended").count() == 1
+
+
+def test_a_line_that_was_cut_in_the_middle_of_the_file_is_tampering(trail, checkpoint_place):
+    for _ in range(3):
+        trail(2)
+        services.checkpoint()
+    lines = checkpoint_place.read_bytes().splitlines(keepends=True)
+    checkpoint_place.write_bytes(lines[0] + lines[1][:20] + lines[2])
+    assert not services.verify().ok
+
+
+def test_a_checkpoint_that_meets_a_full_disk_is_taken_back_whole(trail, checkpoint_place, monkeypatch):
+    trail(2)
+    services.checkpoint()
+    before = checkpoint_place.read_bytes()
+    trail(2)
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        services.checkpoint()
+    monkeypatch.undo()
+    assert checkpoint_place.read_bytes() == before
+    services.checkpoint()
+    assert services.verify().checkpoints == 2
+
+
+def test_a_trail_that_is_not_whole_raises_an_alarm_which_goes_when_it_is_whole_again(trail, intruder):
+    trail(3)
+    kept = TrailEntry.objects.get(seq=2).subject_id
+    TrailEntry.objects.filter(seq=2).update(subject_id="forged")
+    tasks.checkpoint()
+    tasks.checkpoint()
+    assert [alarm.code for alarm in alarms.open_alarms()] == ["trail_broken"]
+    TrailEntry.objects.filter(seq=2).update(subject_id=kept)
+    tasks.checkpoint()
+    assert not alarms.open_alarms().exists()

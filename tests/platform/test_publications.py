@@ -146,6 +146,7 @@ def test_a_withdrawn_file_leaves_the_public_store_and_a_suspended_one_stays(appr
     assert store.store("public").exists(publication.store_name)
     with django_capture_on_commit_callbacks(execute=True):
         services.withdraw(by=officer, publication=publication, reason=WHY)
+    services.remove_withdrawn(publication.pk)
     assert not store.store("public").exists(publication.store_name)
 
 

@@ -10,8 +10,10 @@ from django.conf import settings
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, Select, Textarea
 from django.template.context import RequestContext
 
+from catalog.audit.alarms import open_alarms
+from catalog.audit.models import Alarm
 from catalog.display import numbers
-from catalog.people.policies import roles_of
+from catalog.people.policies import can_see_alarms, roles_of
 from catalog.publishing import promised_units, words
 
 register = template.Library()
@@ -82,6 +84,19 @@ def used_up(part: Any, whole: Any) -> str:
 def my_roles(context: RequestContext) -> tuple[str, ...]:
     request = context.get("request")
     return roles_of(request.user) if request is not None and hasattr(request, "user") else ()
+
+
+@register.simple_tag(takes_context=True)
+def standing_alarms(context: RequestContext) -> list[Alarm]:
+    """The alarms that stand, for whom they concern."""
+    request = context.get("request")
+    concerned = request is not None and hasattr(request, "user") and can_see_alarms(request.user)
+    return list(open_alarms()[:10]) if concerned else []
+
+
+@register.filter
+def alarm(code: str) -> str:
+    return str(words.ALARMS.get(code, code))
 
 
 @register.simple_tag(takes_context=True)
