@@ -90,7 +90,7 @@ def _end(copy: Copy, error: Exception) -> None:
 
 
 def _may_try_again(copy: Copy) -> bool:
-    return copy.attempt - copy.attempts_before < settings.MAX_ATTEMPTS
+    return bool(copy.attempt - copy.attempts_before < settings.MAX_ATTEMPTS)
 
 
 def _put_back(copy: Copy, action: str, detail: dict[str, Any], *, rung_at: datetime | None = None, **require: Any) -> None:

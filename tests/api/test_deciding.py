@@ -9,10 +9,10 @@ from django.db import IntegrityError, transaction
 
 from catalog.api.idempotency import HEADER
 from catalog.datasets.services import set_hierarchy_file
+from catalog.publishing import services as publishing
 from catalog.publishing.models import Copy
 from catalog.review.models import Decision, Involvement, Review
 from catalog.review.states import WAITING
-from catalog.publishing import services as publishing
 from tests import factories
 from tests.api.client import Api
 from tests.api.test_reading import body

@@ -132,9 +132,10 @@ def test_every_file_appears_at_once_and_a_failed_one_not_at_all(tmp_path):
         file.write(b"first")
         assert not target.exists()
     assert target.read_bytes() == b"first"
-    with pytest.raises(RuntimeError), whole_files.whole_file(target) as file:
+    with pytest.raises(ValueError, match="closed"), whole_files.whole_file(target) as file:
         file.write(b"second")
-        raise RuntimeError
+        file.close()
+        file.write(b"and more")
     assert target.read_bytes() == b"first"
     assert [path.name for path in target.parent.iterdir()] == ["file"]
 

@@ -17,4 +17,6 @@ class Command(BaseCommand):
             seq = services.checkpoint()
         except (services.TrailBroken, checkpoints.NoKey) as error:
             raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"Not signed: the checkpoint file could not be written ({error.strerror}). What was in it is as it was.") from None
         self.stdout.write(f"Signed at entry {seq}.")
