@@ -179,12 +179,16 @@ def test_a_full_disk_under_the_checkpoints_leaves_the_file_as_it_was(tmp_path, s
 
 def until_full(file: Path) -> bytes:
     """Append checkpoints until the disk is full; what the file held before the one that did not fit."""
-    before = b""
-    for seq in range(1, 10_000):
-        try:
-            checkpoints.append(seq=seq, entry_hash="0" * 64)
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
-            return before
+    seq, before = 0, b""
+    while appended(seq := seq + 1):
         before = file.read_bytes()
-    raise AssertionError("the disk never became full")
+        assert seq < 10_000, "the disk never became full"
+    return before
+
+
+def appended(seq: int) -> bool:
+    try:
+        checkpoints.append(seq=seq, entry_hash="0" * 64)
+    except OSError as error:
+        return error.errno != errno.ENOSPC
+    return True

@@ -106,7 +106,7 @@ def fill_up_after(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
         def fileno(self):
             return self.file.fileno()
 
-    monkeypatch.setattr(whole_files, "open", lambda *a: Filling(open(*a)), raising=False)
+    monkeypatch.setattr(whole_files, "open", lambda handle, mode: Filling(os.fdopen(handle, mode)), raising=False)
 
 
 def test_a_process_killed_in_the_middle_of_keeping_never_leaves_half_a_file_under_the_name(public, approved):
@@ -132,12 +132,16 @@ def test_every_file_appears_at_once_and_a_failed_one_not_at_all(tmp_path):
         file.write(b"first")
         assert not target.exists()
     assert target.read_bytes() == b"first"
-    with pytest.raises(ValueError, match="closed"), whole_files.whole_file(target) as file:
-        file.write(b"second")
-        file.close()
-        file.write(b"and more")
+    with pytest.raises(OSError, match="cut off"):
+        cut_off(target)
     assert target.read_bytes() == b"first"
     assert [path.name for path in target.parent.iterdir()] == ["file"]
+
+
+def cut_off(target: Path) -> None:
+    with whole_files.whole_file(target) as file:
+        file.write(b"second")
+        raise OSError("cut off")
 
 
 def test_a_file_is_synced_before_it_gets_its_name_and_its_folder_after(tmp_path, monkeypatch):
