@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from catalog.audit.models import TrailEntry
 from catalog.datasets.models import Dataset, Version
 from catalog.datasets.states import CHECKING, READY, RECEIVED
 from catalog.people.models import User
@@ -20,3 +21,9 @@ def latest_ready(dataset: Dataset) -> Version | None:
 
 def waiting_versions() -> QuerySet[Version]:
     return Version.objects.filter(state__in=(RECEIVED, CHECKING))
+
+
+def stewards_ever(dataset: Dataset) -> set[int]:
+    """Who is, or ever was, the steward of a dataset: a hand in it does not end with handing it over."""
+    handed = TrailEntry.objects.filter(subject_type="dataset", subject_id=str(dataset.pk), action="dataset.handed_over")
+    return {dataset.steward_id, *(int(pk) for detail in handed.values_list("detail", flat=True) for pk in (detail["from"], detail["to"]))}

@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from catalog.audit.errors import Gone
 from catalog.datasets.models import Dataset
+from catalog.ledger.models import Population
 from catalog.publishing.models import Publication
 from catalog.publishing.states import PUBLISHED, READABLE
 
@@ -117,3 +118,9 @@ def newest_or_gone(dataset: Dataset) -> Publication | None:
 def register() -> QuerySet[Publication]:
     """Every release there ever was, newest first: the public register."""
     return Publication.objects.select_related("dataset__organisation", "dataset__population", "review").order_by("-published_at", "-pk")
+
+
+def public_populations() -> QuerySet[Population]:
+    """Those about whom something is or was public, by slug. That there are others, and what they cost, is nobody's to read:
+    it would tell of work that is not published. Of those listed, what was spent counts every run, published or not."""
+    return Population.objects.filter(datasets__publications__isnull=False).distinct().order_by("slug")
