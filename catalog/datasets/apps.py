@@ -5,3 +5,6 @@ class DatasetsConfig(AppConfig):
     name = "catalog.datasets"
     label = "datasets"
     verbose_name = "what comes in"
+
+    def ready(self) -> None:
+        from catalog.datasets import open_work  # noqa: F401  registers with the rooms below

@@ -5,3 +5,6 @@ class ReleasesConfig(AppConfig):
     name = "catalog.releases"
     label = "releases"
     verbose_name = "what is made of it"
+
+    def ready(self) -> None:
+        from catalog.releases import open_work  # noqa: F401  registers with the rooms below

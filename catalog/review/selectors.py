@@ -13,16 +13,15 @@ from catalog.audit.models import TrailEntry
 from catalog.datasets.models import Dataset, Version
 from catalog.people.models import OfficerMandate, User
 from catalog.people.policies import has_role
-from catalog.people.roles import Role
+from catalog.people.roles import OFFICERS, Role
 from catalog.releases.appending import versions_of
 from catalog.releases.bounding import report_for
 from catalog.releases.models import Comparison, Estimate, Run
 from catalog.review.flag import Flag
 from catalog.review.measured_flags import measured_flags
 from catalog.review.models import Decision, Review
-from catalog.review.states import APPROVED, WAITING
+from catalog.review.states import APPROVED, IN_REVIEW, WAITING
 from catalog.review.table_flags import table_flags
-
 
 # what leaves a hand in a dataset after a review of it was submitted: its model, and who did it
 HANDS: Final = ((Version, "uploaded_by"), (Run, "requested_by"), (Comparison, "requested_by"), (Estimate, "requested_by"))
@@ -40,6 +39,16 @@ def queue(user: User) -> QuerySet[Review]:
         .select_related("dataset__organisation", "run__version", "submitted_by")
         .order_by("submitted_at", "id")
     )
+
+
+def in_hand_of(user: User) -> QuerySet[Review]:
+    """Reviews that an officer has taken in hand and not decided."""
+    return Review.objects.filter(state=IN_REVIEW, officer=user).select_related("dataset__organisation", "run__version").order_by("pk")
+
+
+def officers_for(organisation_id: int) -> QuerySet[User]:
+    """Active officers with a mandate for an organisation."""
+    return User.objects.filter(is_active=True, mandates__organisation=organisation_id, groups__name__in=sorted(OFFICERS)).distinct().order_by("pk")
 
 
 def visible(user: User) -> QuerySet[Review]:

@@ -77,6 +77,11 @@ def open_review(*, by: User, review: Review) -> None:
         move(REVIEW, review, to=IN_REVIEW, by=by, action="review.opened", changes={"officer": by})
 
 
+def put_back(*, by: User | None, review: Review) -> None:
+    """A review whose officer may no longer decide on it waits for another again; ``by`` took their right away."""
+    move(REVIEW, review, to=SUBMITTED, by=by, action="review.put_back", changes={"officer": None})
+
+
 def decide(
     *, by: User, review: Review, verdict: str, reason_code: str, reason: str, artefact_sha256: str, conditions: str = ""
 ) -> Decision:
