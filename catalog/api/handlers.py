@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
+from django.views.decorators.http import require_safe
 
 from catalog.api.problems import MEDIA_TYPE, Answer, answer, known_problems, server_error_answer
 
@@ -34,6 +35,7 @@ def unknown_api_path(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRes
 unknown_api_path.csrf_exempt = True  # type: ignore[attr-defined]  # a POST to nowhere is a 404, not a 403
 
 
+@require_safe
 def problem_page(request: HttpRequest, code: str) -> HttpResponse:
     """What a problem's ``type`` points at: /problems/<code>, in plain text."""
     if code not in known_problems():

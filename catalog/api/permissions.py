@@ -21,7 +21,7 @@ class HasScope(BasePermission):
     """Reads ``required_scopes`` of the view: HTTP method → scope.
 
     - a scope: a signed-in session, or a key that has this scope;
-    - ``ANYONE``: no caller is refused here;
+    - ``ANYONE``: no caller is refused here, and a key does not make an insider of its owner: see :func:`stands_for_nobody`;
     - no entry: a signed-in session only; keys are refused, so that a forgotten entry opens nothing.
     """
 
@@ -37,6 +37,22 @@ class HasScope(BasePermission):
         if isinstance(request.auth, ApiKey):
             _check_key(request.auth, scopes.get(method))
         return True
+
+
+def stands_for_nobody(request: Request, view: APIView) -> bool:
+    """Whether a key shows its owner no more here than what everybody may see.
+
+    So it is on every route for ``ANYONE``, but for a key with the scope that the view names in ``insider_scopes`` (HTTP
+    method → scope) for the part that is not public: what is open to all opens nothing else to a key without its scope.
+    """
+    if not isinstance(request.auth, ApiKey):
+        return False
+    scopes: Mapping[str, str | None] = getattr(view, "required_scopes", {})
+    method = "GET" if request.method == "HEAD" else str(request.method)
+    if method not in scopes or scopes[method] is not ANYONE:
+        return False
+    insider: Mapping[str, str] = getattr(view, "insider_scopes", {})
+    return insider.get(method) not in request.auth.scopes
 
 
 def _check_key(key: ApiKey, scope: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.contrib.auth.models import AnonymousUser
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +14,7 @@ from rest_framework.views import APIView
 from anonymize.errors import Problem
 from catalog.api.authentication import ApiKeyAuthentication, SessionAuthentication
 from catalog.api.parsers import StrictJSONParser
-from catalog.api.permissions import HasScope
+from catalog.api.permissions import HasScope, stands_for_nobody
 from catalog.api.problems import InvalidParameter, UnknownParameter, exception_handler
 from catalog.api.renderers import AlwaysTheFirst, JSONRenderer
 from catalog.api.schema import ProblemSchema
@@ -22,12 +23,14 @@ from catalog.people.models import User
 
 
 class ApiView(APIView):
-    """Set ``required_scopes`` (see :class:`HasScope`) and ``query_parameters`` (None: the view checks them itself).
+    """Set ``required_scopes`` (see :class:`HasScope`) and ``query_parameters`` (None: the view checks them itself); and
+    ``insider_scopes`` where a method for ``ANYONE`` shows more to insiders (see :func:`stands_for_nobody`).
 
     An answer is not cached unless the view says otherwise with its own ``Cache-Control``.
     """
 
     required_scopes: ClassVar[Mapping[str, str | None]] = {}
+    insider_scopes: ClassVar[Mapping[str, str]] = {}
     query_parameters: ClassVar[frozenset[str] | None] = frozenset()
 
     authentication_classes = (ApiKeyAuthentication, SessionAuthentication)
@@ -42,6 +45,8 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if stands_for_nobody(request, self):  # only now: the request is counted as its owner's
+            request.user, request.auth = AnonymousUser(), None
         self._check_parameters(request)
 
     def _check_parameters(self, request: Request) -> None:

@@ -25,6 +25,7 @@ from catalog.datasets.models import Dataset, HierarchyFile, Version
 from catalog.datasets.policies import check_can_edit, check_can_see_inside
 from catalog.ledger.models import Population
 from catalog.people.models import Organisation, User
+from catalog.people.policies import check_can_manage_people
 
 HIERARCHY_NAME = re.compile(r"\w[\w.-]*\.(csv|geojson)")
 
@@ -120,6 +121,27 @@ class EntryView(ApiView):
         dataset = dataset_at(slug)
         check_can_see_inside(signed_in(request), dataset)
         return Response(serializers.entry(dataset))
+
+
+class StewardView(ApiView):
+    """Who is the steward of a dataset. Signed in only, for administrators: no scope is named."""
+
+    @extend_schema(
+        operation_id="datasets_hand_over", tags=["datasets"], parameters=[path_slug()],
+        request=serializers.StewardRequestSerializer, responses=serializers.StewardSerializer,
+    )  # fmt: skip
+    def put(self, request: Request, slug: str) -> Response:
+        """Hand a dataset over to another steward of its organisation. Who had it keeps a hand in it."""
+        me = signed_in(request)
+        check_can_manage_people(me)
+        dataset = dataset_at(slug)
+        asked = serializers.StewardRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        to = User.objects.filter(username=asked.validated_data["steward"]).first()
+        if to is None:
+            raise _unknown("steward", "There is no account with this name.")
+        handed = services.hand_over(by=me, dataset=dataset, to=to)
+        return Response({"slug": handed.slug, "steward": to.get_username()})
 
 
 # --- hierarchies -------------------------------------------------------------------------------------------------

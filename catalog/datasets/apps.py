@@ -11,3 +11,4 @@ class DatasetsConfig(AppConfig):
         from catalog.datasets.selectors import destroyed_names, sealed_names
 
         know("vault", sealed_names, gone=destroyed_names)
+        from catalog.datasets import open_work  # noqa: F401  registers with the rooms below

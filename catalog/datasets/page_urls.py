@@ -11,4 +11,5 @@ urlpatterns = [
     path("steward/datasets/<slug:slug>/versions/<int:number>/destruction", views.destroy, name="version_destroy"),
     path("steward/datasets/<slug:slug>/columns", views.columns, name="columns"),
     path("steward/datasets/<slug:slug>/hierarchies", views.hierarchy, name="hierarchies"),
+    path("people/<int:person_id>/datasets/<slug:slug>/steward", views.hand_over, name="hand_over"),
 ]

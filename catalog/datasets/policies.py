@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from catalog.audit.errors import NotAllowed
+from anonymize.errors import Problem
+from catalog.audit.errors import Invalid, NotAllowed
 from catalog.datasets.models import Dataset
 from catalog.people.models import Organisation, User
-from catalog.people.policies import has_role
+from catalog.people.policies import check_can_manage_people, has_role
 from catalog.people.roles import Role
 
 
@@ -27,6 +28,31 @@ def can_edit(user: User, dataset: Dataset) -> bool:
     except NotAllowed:
         return False
     return True
+
+
+def check_can_hand_over(by: User, dataset: Dataset, to: User) -> None:
+    """An administrator gives a dataset to another steward of its organisation, and sees nothing inside it by that."""
+    check_can_manage_people(by)
+    check_can_take_over(to, dataset)
+
+
+def can_hand_over(by: User, dataset: Dataset, to: User) -> bool:
+    try:
+        check_can_hand_over(by, dataset, to)
+    except (NotAllowed, Invalid):
+        return False
+    return True
+
+
+def check_can_take_over(to: User, dataset: Dataset) -> None:
+    """Raises Invalid for somebody who is no active steward of the organisation, or is its steward already."""
+    message = ""
+    if not can_edit(to, dataset):
+        message = "The new steward must be an active data steward of the organisation that owns the dataset."
+    elif dataset.steward_id == to.pk:
+        message = "The dataset has this steward already."
+    if message:
+        raise Invalid(message, problems=(Problem("invalid", message, pointer="/steward"),))
 
 
 def check_can_see_inside(user: User, dataset: Dataset) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
+from catalog.audit.models import TrailEntry
 from catalog.datasets.models import Dataset, PseudonymKey, Version
 from catalog.datasets.states import CHECKING, DESTROYED, READY, RECEIVED, REJECTED
 from catalog.people.models import User
@@ -35,3 +36,9 @@ def destroyed_names() -> Iterator[str]:
     """Those that were said to be gone."""
     for names in Version.objects.filter(state__in=(DESTROYED, REJECTED)).values_list("sealed_name", "typed_name"):
         yield from names
+
+
+def stewards_ever(dataset: Dataset) -> set[int]:
+    """Who is, or ever was, the steward of a dataset: a hand in it does not end with handing it over."""
+    handed = TrailEntry.objects.filter(subject_type="dataset", subject_id=str(dataset.pk), action="dataset.handed_over")
+    return {dataset.steward_id, *(int(pk) for detail in handed.values_list("detail", flat=True) for pk in (detail["from"], detail["to"]))}

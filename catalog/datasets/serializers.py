@@ -130,6 +130,15 @@ def terms(contract: Contract | None) -> dict[str, Any] | None:
 # --- hierarchies -------------------------------------------------------------------------------------------------
 
 
+class StewardRequestSerializer(StrictSerializer):
+    steward = Text(max_length=150, help_text="name of the account of another steward of the same organisation")
+
+
+class StewardSerializer(serializers.Serializer):
+    slug = serializers.CharField()
+    steward = serializers.CharField()
+
+
 class HierarchyFileSerializer(serializers.Serializer):
     name = serializers.CharField()
     ladders = serializers.ListField(child=Document(), help_text="hierarchies that it offers, as a recipe spells them")

@@ -23,7 +23,7 @@ from catalog.audit.errors import Conflict, Invalid
 from catalog.audit.transitions import move
 from catalog.datasets import vault
 from catalog.datasets.models import Column, Contract, Dataset, HierarchyFile, Source, Version
-from catalog.datasets.policies import check_can_create, check_can_edit
+from catalog.datasets.policies import check_can_create, check_can_edit, check_can_hand_over, check_can_take_over
 from catalog.datasets.states import DESTROYED, READY, VERSION
 from catalog.ledger.models import Population
 from catalog.people.models import Organisation, User
@@ -73,6 +73,26 @@ def update_dataset(*, by: User, dataset: Dataset, contract: Mapping[str, Any] | 
             _set_contract(dataset, contract)
         changed = sorted([*fields, *(["contract"] if contract is not None else [])])
         audit.record(by=by, action="dataset.changed", subject=dataset, detail={"fields": changed})
+    return dataset
+
+
+def hand_over(*, by: User | None, dataset: Dataset, to: User) -> Dataset:
+    """Make ``to`` the steward of a dataset. Who was it before keeps their hand in it: the trail names both.
+
+    Raises:
+        NotAllowed: ``by`` is no administrator. (None is the operator at the command line.)
+        Invalid: ``to`` is no active steward of the dataset's organisation, or its steward already.
+    """
+    with transaction.atomic():
+        dataset = Dataset.objects.select_for_update().get(pk=dataset.pk)
+        if by is None:
+            check_can_take_over(to, dataset)
+        else:
+            check_can_hand_over(by, dataset, to)
+        hands = {"from": dataset.steward_id, "to": to.pk}
+        dataset.steward = to
+        dataset.save(update_fields=["steward", "changed_at"])
+        audit.record(by=by, action="dataset.handed_over", subject=dataset, detail=hands)
     return dataset
 
 

@@ -6,6 +6,7 @@ from catalog.datasets import api
 
 urlpatterns = [
     path("datasets/<slug:slug>/entry", api.EntryView.as_view(), name="api-entry"),
+    path("datasets/<slug:slug>/steward", api.StewardView.as_view(), name="api-steward"),
     path("datasets/<slug:slug>/hierarchies", api.HierarchiesView.as_view(), name="api-hierarchies"),
     path("datasets/<slug:slug>/hierarchies/<str:name>", api.HierarchyView.as_view(), name="api-hierarchy"),
     path("datasets/<slug:slug>/versions", api.VersionsView.as_view(), name="api-versions"),

@@ -18,8 +18,9 @@ from catalog.datasets.models import Dataset, Version
 from catalog.datasets.policies import check_can_edit
 from catalog.datasets.selectors import latest_ready
 from catalog.datasets.upload import SealedUpload, SealingUploadHandler
+from catalog.people.models import User
 from catalog.people.pages import actor, private, shown, status_of
-from catalog.people.policies import check_has_role
+from catalog.people.policies import check_can_manage_people, check_has_role
 from catalog.people.roles import Role
 
 
@@ -79,6 +80,20 @@ def _form(
     if error is not None:
         context["problem"], status = shown(error), status_of(error)
     return render(request, "datasets/form.html", context, status=status)
+
+
+@private
+@require_POST
+def hand_over(request: HttpRequest, person_id: int, slug: str) -> HttpResponseBase:
+    """From the page of the person who leaves, to which it goes back."""
+    me = actor(request)
+    check_can_manage_people(me)
+    to = User.objects.filter(username=request.POST.get("steward", "")).first()
+    if to is None:
+        raise Invalid("Choose a steward first. Nothing was changed.")
+    services.hand_over(by=me, dataset=_dataset(slug), to=to)
+    messages.success(request, _("The dataset is handed over."))
+    return redirect("person", person_id=person_id)
 
 
 # --- upload ----------------------------------------------------------------------------------------------------------

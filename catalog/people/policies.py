@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 
-from catalog.audit.errors import NotAllowed
+from catalog.audit.errors import Conflict, NotAllowed
 from catalog.people.models import ApiKey, Organisation, User
 from catalog.people.roles import OFFICERS, SCOPE_ROLES, Role
 
@@ -80,6 +80,34 @@ def can_grant(user: Asker, to: User) -> bool:
     return _allowed(check_can_grant, user, to)
 
 
+def check_can_withdraw_role(by: Asker, user: User, role: str) -> None:
+    """Administrators take roles from anybody, also from themselves; one of them stays."""
+    check_can_manage_people(by)
+    if role == Role.ADMINISTRATOR:
+        _check_others_manage(user)
+
+
+def can_withdraw_role(by: Asker, user: User, role: str) -> bool:
+    return _allowed(check_can_withdraw_role, by, user, role)
+
+
+def check_can_close(by: Asker, user: User) -> None:
+    """Administrators close anybody's account, also their own; one administrator stays."""
+    check_can_manage_people(by)
+    _check_others_manage(user)
+
+
+def can_close(by: Asker, user: User) -> bool:
+    return user.is_active and _allowed(check_can_close, by, user)
+
+
+def _check_others_manage(user: User) -> None:
+    """Raises Conflict where ``user`` is the last active administrator: nobody would be left to give the role to another."""
+    active = User.objects.filter(is_active=True, groups__name=Role.ADMINISTRATOR)
+    if active.filter(pk=user.pk).exists() and not active.exclude(pk=user.pk).exists():
+        raise Conflict("This is the last administrator. Give the role to somebody else first; nothing was changed.")
+
+
 def check_can_read_trail(user: Asker) -> None:
     check_has_role(user, Role.AUDITOR, Role.LEAD_OFFICER)
 
@@ -133,6 +161,6 @@ def can_revoke_key(by: Asker, key: ApiKey) -> bool:
 def _allowed(check: Callable[..., None], *asked: Any) -> bool:
     try:
         check(*asked)
-    except NotAllowed:
+    except (NotAllowed, Conflict):
         return False
     return True

@@ -22,7 +22,7 @@ from django.utils import timezone
 from anonymize.errors import Problem
 from catalog.audit import services as trail
 from catalog.audit.errors import Conflict, Invalid
-from catalog.people import policies
+from catalog.people import events, policies
 from catalog.people.models import ApiKey, IdempotentAnswer, OfficerMandate, Organisation, User
 from catalog.people.roles import SCOPES, Role
 
@@ -81,26 +81,30 @@ def create_user(
 
 @transaction.atomic
 def grant_role(*, by: User | None, user: User, role: str) -> None:
-    """Put ``user`` into a role. Nobody does this to themselves."""
+    """Put ``user`` into a role. Nobody does this to themselves, and a closed account has none."""
     _grants(by, user)
     name = _role(role)
-    user.groups.add(Group.objects.get(name=name))
-    trail.record(by=by, action="user.role_granted", subject=user, detail={"role": name})
+    _refuse_closed(user)
+    if not user.groups.filter(name=name).exists():
+        user.groups.add(Group.objects.get(name=name))
+        trail.record(by=by, action="user.role_granted", subject=user, detail={"role": name})
 
 
 @transaction.atomic
 def withdraw_role(*, by: User | None, user: User, role: str) -> None:
-    """Take ``user`` out of a role, at once."""
-    _manages(by)
+    """Take ``user`` out of a role, at once. Raises Conflict for the role of the last administrator."""
+    one_at_a_time()
     name = _role(role)
-    user.groups.remove(Group.objects.get(name=name))
-    trail.record(by=by, action="user.role_withdrawn", subject=user, detail={"role": name})
+    if by is not None:
+        policies.check_can_withdraw_role(by, user, name)
+    end_role(by=by, user=user, role=name)
 
 
 @transaction.atomic
 def give_mandate(*, by: User | None, user: User, organisation: Organisation) -> OfficerMandate:
     """From now on the officer ``user`` may decide for ``organisation``."""
     _grants(by, user)
+    _refuse_closed(user)
     if not policies.has_role(user, Role.OFFICER, Role.LEAD_OFFICER):
         raise Invalid("Only an officer can hold a mandate.")
     mandate, made = OfficerMandate.objects.get_or_create(user=user, organisation=organisation)
@@ -114,9 +118,47 @@ def give_mandate(*, by: User | None, user: User, organisation: Organisation) -> 
 def withdraw_mandate(*, by: User | None, user: User, organisation: Organisation) -> None:
     """End a mandate, at once."""
     _manages(by)
+    end_mandate(by=by, user=user, organisation=organisation)
+
+
+# --- the steps that withdrawing and closing share: no policy is asked here, the trail is told ------------------------
+
+
+def one_at_a_time() -> None:
+    """Until the transaction ends nobody else takes a role away: two administrators who remove each other do so in turn, and
+    the second meets the last one. (On SQLite, immediate transactions are the lock.)"""
+    Group.objects.select_for_update().get(name=Role.ADMINISTRATOR)
+
+
+def end_role(*, by: User | None, user: User, role: str) -> None:
+    """Take a role away, if it is held."""
+    if User.groups.through.objects.filter(user=user, group__name=role).delete()[0]:
+        tell_those_above(by=by, user=user)
+        trail.record(by=by, action="user.role_withdrawn", subject=user, detail={"role": role})
+
+
+def end_mandate(*, by: User | None, user: User, organisation: Organisation) -> None:
+    """Take a mandate away, if it is held."""
     if OfficerMandate.objects.filter(user=user, organisation=organisation).delete()[0]:
-        detail = {"organisation": organisation.slug}
-        trail.record(by=by, action="user.mandate_withdrawn", subject=user, detail=detail)
+        tell_those_above(by=by, user=user)
+        trail.record(by=by, action="user.mandate_withdrawn", subject=user, detail={"organisation": organisation.slug})
+
+
+def end_key(*, by: User | None, key: ApiKey) -> None:
+    """Revoke a key, unless it is revoked."""
+    if ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        trail.record(by=by, action="key.revoked", subject=key, detail={"prefix": key.prefix})
+
+
+def tell_those_above(*, by: User | None, user: User) -> None:
+    """Have the rooms above put back what somebody may no longer hold: before the trail is written, since they lock rows of
+    theirs, and everybody takes the trail's lock last."""
+    events.may_less.send(sender=User, user=User.objects.get(pk=user.pk), by=by)
+
+
+def _refuse_closed(user: User) -> None:
+    if not User.objects.filter(pk=user.pk, is_active=True).exists():
+        raise Conflict("This account is closed. Open it again first.")
 
 
 @transaction.atomic
@@ -156,8 +198,7 @@ def issue_key(*, by: User, user: User, name: str, scopes: Iterable[str], expires
 def revoke_key(*, by: User, key: ApiKey) -> None:
     """End a key, at once. Revoking a revoked key changes nothing."""
     policies.check_can_revoke_key(by, key)
-    if ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
-        trail.record(by=by, action="key.revoked", subject=key, detail={"prefix": key.prefix})
+    end_key(by=by, key=key)
     key.refresh_from_db()
 
 

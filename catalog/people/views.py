@@ -30,6 +30,7 @@ HOMES = (
     (Role.LEAD_OFFICER, "reviews"),
     (Role.STEWARD, "steward"),
     (Role.AUDITOR, "trail"),
+    (Role.ADMINISTRATOR, "people"),
 )
 LIVES = ((30, gettext_lazy("30 days")), (90, gettext_lazy("90 days")), (365, gettext_lazy("a year")))
 

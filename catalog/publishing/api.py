@@ -18,7 +18,6 @@ from catalog.api.views import ApiView, signed_in
 from catalog.datasets.api import DatasetsWriting, DatasetWriting
 from catalog.datasets.models import Dataset, Source
 from catalog.datasets.policies import can_see_inside
-from catalog.ledger.models import Population
 from catalog.people.models import User
 from catalog.publishing import caching, selectors, serializers, services
 from catalog.publishing.models import Copy, Publication
@@ -81,6 +80,7 @@ class DatasetView(DatasetWriting):
     """One dataset: what it is about, its columns, the guarantee in words, its latest release."""
 
     required_scopes: ClassVar = {**DatasetWriting.required_scopes, "GET": ANYONE}
+    insider_scopes: ClassVar = {"GET": "read"}
 
     @extend_schema(
         operation_id="datasets_read", tags=["datasets"], parameters=[path_slug(), *tag_headers()],
@@ -159,8 +159,7 @@ class RegisterView(ApiView):
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:
         answer = pagination.paged(request, selectors.register(), serializers.register_entry)
-        behind = Population.objects.filter(datasets__publications__isnull=False).distinct().order_by("slug")
-        answer.data["budgets"] = [serializers.budget(population) for population in behind]
+        answer.data["budgets"] = [serializers.budget(population) for population in selectors.public_populations()]
         return caching.published(request, answer)
 
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any, ClassVar, Final
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.settings import patched_settings
 from drf_spectacular.types import OpenApiTypes
@@ -77,11 +78,13 @@ class OpenApiView(ApiView):
         return caching.tagged(HttpResponse(body, content_type="application/json"), tag)
 
 
+@require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """``/api/docs``."""
     return HttpResponse(PAGE)
 
 
+@require_safe
 def asset(request: HttpRequest, name: str) -> HttpResponse:
     """The few files that the page needs, out of the package they come in."""
     body, kind = _asset(name)

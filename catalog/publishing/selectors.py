@@ -11,6 +11,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from catalog.audit.errors import Gone
 from catalog.datasets.models import Dataset
+from catalog.ledger.models import Population
 from catalog.publishing import store
 from catalog.publishing.models import Publication
 from catalog.publishing.states import PUBLISHED, READABLE
@@ -127,3 +128,9 @@ def public_names() -> Iterator[str]:
         if name:
             yield name
         yield from (store.outline_name(column["layer"]) for column in columns if column.get("layer"))
+
+
+def public_populations() -> QuerySet[Population]:
+    """Those about whom something is or was public, by slug. That there are others, and what they cost, is nobody's to read:
+    it would tell of work that is not published. Of those listed, what was spent counts every run, published or not."""
+    return Population.objects.filter(datasets__publications__isnull=False).distinct().order_by("slug")

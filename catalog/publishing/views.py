@@ -18,7 +18,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from catalog.audit import services as audit
 from catalog.audit.models import TrailEntry
 from catalog.datasets.models import Dataset
-from catalog.ledger.models import Population
 from catalog.people.models import Organisation
 from catalog.people.pages import actor, page, private
 from catalog.people.policies import check_can_read_trail
@@ -180,7 +179,7 @@ def order_copy(request: HttpRequest, review_id: int) -> HttpResponseBase:
 @require_GET
 def register(request: HttpRequest) -> HttpResponseBase:
     shown = Paginator(selectors.register(), REGISTER_PAGE).get_page(request.GET.get("page"))
-    context = {"shown": shown, "populations": Population.objects.select_related("owner"), "room": "register"}
+    context = {"shown": shown, "populations": selectors.public_populations(), "room": "register"}
     return render(request, "publishing/register.html", context)
 
 

@@ -11,3 +11,4 @@ class ReleasesConfig(AppConfig):
         from catalog.releases.selectors import artefact_names
 
         know("artefacts", artefact_names)
+        from catalog.releases import open_work  # noqa: F401  registers with the rooms below

@@ -5,3 +5,6 @@ class ReviewConfig(AppConfig):
     name = "catalog.review"
     label = "review"
     verbose_name = "who cleared it"
+
+    def ready(self) -> None:
+        from catalog.review import handlers  # noqa: F401  registers with the rooms below

@@ -6,8 +6,11 @@ import hashlib
 import json
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from catalog.audit.models import TrailEntry
-from catalog.datasets.models import Version
+from catalog.datasets.models import Dataset, Version
+from catalog.datasets.selectors import stewards_ever
 from catalog.releases.appending import versions_of
 from catalog.releases.code import code_version
 from catalog.releases.models import Run
@@ -34,25 +37,35 @@ def _columns(version: Version) -> list[Any]:
 
 
 def hands_in(run: Run) -> set[tuple[int, str]]:
-    """(user, how) of everybody who uploaded, configured or ran what a run is made of.
+    """(user, how) of everybody who uploaded, configured or ran what a run is made of, or an earlier try of it.
 
-    Who configured is read from the trail, which forgets nobody: whoever described the dataset, set a role or put a
-    hierarchy, also one that was replaced since; the same for each version whose rows are appended. So has whoever compared settings on the version, or had bounds estimated: neither
-    changes anything by itself, but what they show is what the recipe is chosen by.
+    All that was ever done on a dataset of the run counts, whichever of its versions it was done on: its own, and those whose
+    rows are appended. Who asked for a run there has seen what becomes of the data, also of one that failed or was
+    cancelled, and also where the data were appended to somebody else's. Who compared settings or had bounds estimated has seen
+    what a recipe is chosen by. Who configured is read from the trail, which forgets nobody: whoever described a dataset, set
+    a role or a hierarchy, or was its steward, also if that was replaced since. (Previews read no rows and leave no record.)
     """
     how = Involvement.How
     hands = {(run.requested_by_id, how.RAN.value)}
-    for version in [run.version, *versions_of(run)]:
-        hands |= {(version.uploaded_by_id, how.UPLOADED.value), *((pk, how.CONFIGURED.value) for pk in _configured(version))}
+    for dataset in {version.dataset_id: version.dataset for version in [run.version, *versions_of(run)]}.values():
+        hands |= {(pk, how.UPLOADED.value) for pk in dataset.versions.values_list("uploaded_by", flat=True)}
+        hands |= {(pk, how.RAN.value) for pk in _ran(dataset)}
+        hands |= {(pk, how.CONFIGURED.value) for pk in _configured(dataset)}
     return hands
 
 
-def _configured(version: Version) -> set[int]:
+def _ran(dataset: Dataset) -> QuerySet[Run, int]:
+    runs = Run.objects.filter(Q(dataset=dataset) | Q(appended__has_key=dataset.slug))
+    return runs.values_list("requested_by", flat=True)
+
+
+def _configured(dataset: Dataset) -> set[int]:
     entries = TrailEntry.objects.filter(actor__isnull=False)
-    dataset = entries.filter(subject_type="dataset", subject_id=str(version.dataset_id), action__in=CONFIGURING)
-    columns = entries.filter(subject_type="version", subject_id=str(version.pk), action="columns.set")
-    compared = version.comparisons.values_list("requested_by", flat=True)
-    estimated = version.estimates.values_list("requested_by", flat=True)
+    described = entries.filter(subject_type="dataset", subject_id=str(dataset.pk), action__in=CONFIGURING)
+    versions = [str(pk) for pk in dataset.versions.values_list("pk", flat=True)]
+    columns = entries.filter(subject_type="version", subject_id__in=versions, action="columns.set")
+    compared = dataset.comparisons.values_list("requested_by", flat=True)
+    estimated = dataset.estimates.values_list("requested_by", flat=True)
     return {
-        *dataset.values_list("actor_id", flat=True), *columns.values_list("actor_id", flat=True), *compared, *estimated, version.dataset.steward_id
+        *described.values_list("actor_id", flat=True), *columns.values_list("actor_id", flat=True), *compared, *estimated, *stewards_ever(dataset)
     }  # fmt: skip

@@ -38,7 +38,7 @@ def check_can_decide(user: User, review: Review) -> None:
     how = review.involved.filter(user=user).values_list("how", flat=True).first()
     how = how or next((done for pk, done in hands_in(review.run) if pk == user.pk), None)  # also what was done since
     if how is not None:
-        raise NotAllowed(f"You {how} what is under review; somebody else must decide.")
+        raise NotAllowed(f"You {how} what is under review, or an earlier try of it; somebody else must decide.")
     if review.state not in WAITING:
         raise Conflict("This review has been decided or withdrawn already.")
 

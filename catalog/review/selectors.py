@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from catalog.audit.errors import NotAllowed
 from catalog.audit.models import TrailEntry
-from catalog.datasets.models import Dataset
+from catalog.datasets.models import Dataset, Version
 from catalog.people.models import OfficerMandate, User
 from catalog.people.policies import has_role
-from catalog.people.roles import Role
+from catalog.people.roles import OFFICERS, Role
 from catalog.releases.appending import versions_of
 from catalog.releases.bounding import report_for
+from catalog.releases.models import Comparison, Estimate, Run
 from catalog.review.flag import Flag
 from catalog.review.measured_flags import measured_flags
 from catalog.review.models import Decision, Review
-from catalog.review.states import APPROVED, WAITING
+from catalog.review.states import APPROVED, IN_REVIEW, WAITING
 from catalog.review.table_flags import table_flags
+
+# what leaves a hand in a dataset after a review of it was submitted: its model, and who did it
+HANDS: Final = ((Version, "uploaded_by"), (Run, "requested_by"), (Comparison, "requested_by"), (Estimate, "requested_by"))
 
 
 def queue(user: User) -> QuerySet[Review]:
-    """Reviews that wait for this officer, longest first: mandated organisations, nothing they had a hand in."""
+    """Reviews that wait for this officer, longest first: mandated organisations, nothing they had a hand in, also since."""
     mandates = OfficerMandate.objects.filter(user=user).values("organisation")
+    touched = [model.objects.filter(**{by: user}).values("dataset") for model, by in HANDS]
+    since = reduce(or_, (Q(dataset__in=datasets) for datasets in touched))
     return (
         Review.objects.filter(state__in=WAITING, dataset__organisation__in=mandates)
         .exclude(involved__user=user)
+        .exclude(since)
         .select_related("dataset__organisation", "run__version", "submitted_by")
         .order_by("submitted_at", "id")
     )
+
+
+def in_hand_of(user: User) -> QuerySet[Review]:
+    """Reviews that an officer has taken in hand and not decided."""
+    return Review.objects.filter(state=IN_REVIEW, officer=user).select_related("dataset__organisation", "run__version").order_by("pk")
+
+
+def officers_for(organisation_id: int) -> QuerySet[User]:
+    """Active officers with a mandate for an organisation."""
+    return User.objects.filter(is_active=True, mandates__organisation=organisation_id, groups__name__in=sorted(OFFICERS)).distinct().order_by("pk")
 
 
 def visible(user: User) -> QuerySet[Review]:

@@ -61,8 +61,13 @@ def _refuse_outdated(run: Run) -> None:
 
 
 def _involve(review: Review, run: Run, by: User) -> None:
-    hands = {*hands_in(run), (by.pk, Involvement.How.SUBMITTED.value)}
-    Involvement.objects.bulk_create(Involvement(review=review, user_id=pk, how=h) for pk, h in sorted(hands))
+    _note_hands(review, {*hands_in(run), (by.pk, Involvement.How.SUBMITTED.value)})
+
+
+def _note_hands(review: Review, hands: set[tuple[int, str]]) -> None:
+    """Record who had a hand in it and is not recorded yet: the database goes by these rows alone (guards.py)."""
+    known = set(review.involved.values_list("user", "how"))
+    Involvement.objects.bulk_create(Involvement(review=review, user_id=pk, how=h) for pk, h in sorted(hands - known))
 
 
 def open_review(*, by: User, review: Review) -> None:
@@ -70,6 +75,11 @@ def open_review(*, by: User, review: Review) -> None:
     check_can_decide(by, review)
     if review.state == SUBMITTED:
         move(REVIEW, review, to=IN_REVIEW, by=by, action="review.opened", changes={"officer": by})
+
+
+def put_back(*, by: User | None, review: Review) -> None:
+    """A review whose officer may no longer decide on it waits for another again; ``by`` took their right away."""
+    move(REVIEW, review, to=SUBMITTED, by=by, action="review.put_back", changes={"officer": None})
 
 
 def decide(
@@ -91,6 +101,7 @@ def decide(
         review = Review.objects.select_for_update().select_related("run__version").get(pk=review.pk)
         check_can_decide(by, review)
         _refuse_changed(review, artefact_sha256)
+        _note_hands(review, hands_in(review.run))  # also what was done since it was submitted
         decision = _record(by, review, chosen, reason_code, reason, conditions)
         path = [OUTCOME[chosen]] if review.state == IN_REVIEW else [IN_REVIEW, OUTCOME[chosen]]
         move(

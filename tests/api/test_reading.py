@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from catalog.publishing import services as publishing
 from tests import factories
 from tests.api.client import Api
 
@@ -107,6 +108,24 @@ def test_the_register_lists_every_release_with_its_decision_and_the_budgets(surv
     assert [entry["epsilon"] for entry in shown["results"]] == ["1.0", None]
     assert shown["results"][0]["decision"]["decided_by"] == "officer"
     assert shown["budgets"][0]["spent"]["epsilon"] == "1"
+
+
+def test_the_register_names_no_population_about_which_nothing_was_ever_published(counted, anyone):
+    steward = counted.dataset.steward
+    hidden = factories.dataset(steward, "hidden", population=factories.population(steward.organisation, "secret-study"))
+    factories.run(factories.version(hidden), recipe=factories.DP_TABLE)
+    assert [budget["population"] for budget in anyone.get("register").json()["budgets"]] == ["residents"]
+
+
+def test_what_a_listed_population_spent_counts_runs_that_were_not_published(counted, anyone):
+    factories.run(factories.version(counted.dataset), recipe=factories.DP_TABLE)
+    assert float(anyone.get("register").json()["budgets"][0]["spent"]["epsilon"]) > 1
+
+
+@pytest.mark.parametrize("stop", ["suspend", "withdraw"])
+def test_a_population_stays_in_the_register_when_its_releases_are_stopped(counted, anyone, stop):
+    getattr(publishing, stop)(by=counted.dataset.steward, publication=counted, reason="A mistake was found in it.")
+    assert [budget["population"] for budget in anyone.get("register").json()["budgets"]] == ["residents"]
 
 
 # --- rows --------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ with transaction.atomic():
     people.create_user(by=None, username="stella", password=password, roles=["steward"], organisation=home)
     people.give_mandate(by=None, user=User.objects.get(username="oscar"), organisation=home)
     people.create_user(by=None, username="dora", password=password, roles=["developer"])
+    people.create_user(by=None, username="ada", password=password, roles=["administrator"])
     create_population(
         by=None, slug="residents", name="Residents", owner=home, epsilon_cap=Decimal(10), delta_cap=Decimal("1e-4")
     )

@@ -99,6 +99,12 @@ def test_a_stopped_release_stays_in_the_register(client, people, survey, counted
     assert survey.artefact_sha256[:12] in page.text
 
 
+def test_the_register_names_no_population_about_which_nothing_was_ever_published(client, counted, under_review):
+    page = read(client, "/register")
+    assert "Residents" in page.text
+    assert "Waiting" not in page.text
+
+
 def test_a_release_is_superseded_and_points_to_its_successor(client, people, survey):
     factories.publication("survey", by=people.steward, officer_=people.officer)
     assert "/datasets/survey/releases/2" in read(client, "/datasets/survey/releases/1").links
