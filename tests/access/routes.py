@@ -32,11 +32,13 @@ from catalog.people.policies import (
     check_can_manage_people,
     check_can_read_ledger,
     check_can_read_trail,
+    check_can_see_alarms,
     check_can_withdraw_role,
     check_has_role,
 )
 from catalog.people.roles import OFFICERS, Role
-from catalog.publishing.policies import check_can_stop
+from catalog.publishing.models import Copy
+from catalog.publishing.policies import check_can_order_again, check_can_stop
 from catalog.publishing.selectors import readable
 from catalog.releases.policies import check_can_cancel, check_can_run, check_can_see
 from catalog.review.policies import check_can_decide, check_can_look, check_can_submit, check_can_withdraw
@@ -179,6 +181,14 @@ def takes_back(user: Any, thing: Thing) -> None:
     check_can_withdraw(user, thing.review)
 
 
+def orders_again(user: Any, thing: Thing) -> None:
+    check_can_order_again(user, Copy.objects.get(review=thing.review))
+
+
+def sees_alarms(user: Any, thing: Thing) -> None:
+    check_can_see_alarms(user)
+
+
 def stops(user: Any, thing: Thing) -> None:
     check_can_stop(user, thing.release)
 
@@ -274,6 +284,7 @@ API: Final = (
     api("get", "trail", "site", "trail:read", reads_trail),
     api("get", "trail/export", "site", "trail:read", reads_trail),
     api("get", "trail/verification", "site", "trail:read", reads_trail),
+    api("get", "alarms", "site", "read", sees_alarms),
     api("get", "populations", "site", "ledger:read", reads_ledger),
     api("get", "populations/<slug:slug>/ledger", "population", "ledger:read", reads_ledger),
     # --- what comes in
@@ -311,6 +322,8 @@ API: Final = (
     api("post", "reviews/<int:review_id>/opening", "review", "reviews:decide", decides),
     api("post", "reviews/<int:review_id>/decisions", "review", "reviews:decide", decides, verdict),
     api("post", "reviews/<int:review_id>/withdrawal", "review", "runs:write", takes_back),
+    api("get", "reviews/<int:review_id>/copy", "copy", "read", looks),
+    api("post", "reviews/<int:review_id>/copy", "copy", "reviews:decide", orders_again),
     # --- what goes out
     api("get", "datasets", "site", ANYONE, everybody),
     api("get", DATASET, "dataset", ANYONE, published_or_insider, insider="read"),
@@ -392,6 +405,7 @@ PAGES: Final = (
     page("post", "reviews/<int:review_id>/opening", "review", decides_on_page),
     page("post", "reviews/<int:review_id>/decision", "review", decides_on_page, verdict),
     page("post", "reviews/<int:review_id>/withdrawal", "review", takes_back),
+    page("post", "reviews/<int:review_id>/copy", "copy", orders_again),
     page("get", "trail", "site", reads_trail),
     page("post", "trail", "site", reads_trail),
 )

@@ -18,6 +18,7 @@ from catalog.people import services as people
 from catalog.people.models import ApiKey, User
 from catalog.people.roles import SCOPES, Role
 from catalog.publishing import services as publishing
+from catalog.publishing.models import Copy
 from catalog.releases import comparisons, estimates
 from catalog.releases import services as runs
 from catalog.review import services as reviews
@@ -85,7 +86,7 @@ def _things(home: Any, maker: User, judge: User) -> dict[str, list[Thing]]:
         "site": [Thing("", {"name": "start.js", "code": "not_found"}, {"home": home})],
         "population": [Thing("", {"slug": population.slug})],
         "dataset": made.datasets(), "release": made.releases(), "version": made.versions(), "run": made.runs(),
-        "comparison": made.comparisons(), "estimate": made.estimates(), "review": made.reviews(), "person": made.people(home),
+        "comparison": made.comparisons(), "estimate": made.estimates(), "review": made.reviews(), "copy": made.copies(), "person": made.people(home),
         "key": [Thing("own"), Thing("another's", {"key_id": _key_of(judge, "read")[0].pk})],
     }  # fmt: skip
 
@@ -168,6 +169,18 @@ class _Made:
             review.refresh_from_db()
         names = {"waiting": "waiting", "held": "in hand", "decided": "decided"}
         return [self.about(names[state], review.dataset, review=review) for state, review in made.items()]
+
+    def copies(self) -> list[Thing]:
+        """Of approved reviews: one that a worker will take up, and one that was refused."""
+        copies = []
+        for state in ("waiting", "refused"):
+            review = factories.review(factories.run(self.version(f"copy-{state}")))
+            factories.decide(review, self.judge)
+            copy = Copy.objects.get(review=review)
+            if state == "refused":
+                Copy.objects.filter(pk=copy.pk).update(state=state, error={"code": "store_full", "message": "Full.", "who": "us", "problems": []})
+            copies.append(self.about(state, review.dataset, review=review))
+        return copies
 
     def people(self, home: Any) -> list[Thing]:
         closed = factories.user("closed-officer", "officer", mandates=[home])
