@@ -12,6 +12,8 @@ LONG = (
     "tests/docs/test_tutorial.py",
     "tests/anonymize/spark/",
     "tests/api/test_schema.py",
+    "tests/access/test_api_cells.py",
+    "tests/access/test_page_cells.py",
 )
 # These share one running platform (the fixture ``site``), so one worker has them all.
 ONE_PLATFORM = ("tests/browser/", "tests/docs/test_tutorial.py")

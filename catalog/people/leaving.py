@@ -67,6 +67,7 @@ def reopen_account(*, by: User | None, user: User) -> None:
         policies.check_can_manage_people(by)
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True) != 1:
         raise Conflict("This account is not closed.")
+    _end_sessions(user)  # of somebody who was signing in at the very moment of the closing
     trail.record(by=by, action="user.reopened", subject=user)
 
 

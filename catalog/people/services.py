@@ -157,7 +157,8 @@ def tell_those_above(*, by: User | None, user: User) -> None:
 
 
 def _refuse_closed(user: User) -> None:
-    if not User.objects.filter(pk=user.pk, is_active=True).exists():
+    """Until the transaction ends it stays open: whoever closes it waits for the same row."""
+    if User.objects.select_for_update().filter(pk=user.pk, is_active=True).first() is None:
         raise Conflict("This account is closed. Open it again first.")
 
 
@@ -169,12 +170,14 @@ def issue_key(*, by: User, user: User, name: str, scopes: Iterable[str], expires
 
     Raises:
         NotAllowed: the key is for somebody else, or a scope is beyond the user's roles.
+        Conflict: the account was closed in the meantime.
         Invalid: no known scope, or an end date that is not within the next 366 days.
     """
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
         raise Invalid(f"A key has at least one of the scopes {', '.join(SCOPES)}.", problems=_wrong("scopes"))
     policies.check_can_issue_key(by, user, wanted)
+    _refuse_closed(user)
     now = timezone.now()
     if not now < expires_at <= now + LONGEST_LIFE:
         raise Invalid("A key ends within the next 366 days.", problems=_wrong("expires_at"))

@@ -15,7 +15,7 @@ from catalog.people.roles import OFFICERS
 from catalog.review import services
 from catalog.review.models import Review
 from catalog.review.policies import can_decide
-from catalog.review.selectors import in_hand_of, officers_for, queue
+from catalog.review.selectors import in_hand_of, officers_beside, queue
 from catalog.review.states import WAITING
 
 
@@ -32,15 +32,17 @@ def open_work_of(user: User) -> Iterator[OpenWork]:
     for review in held:
         yield _named("review_in_hand", review)
     if has_role(user, *sorted(OFFICERS)):
+        others = _in_others_queues(user)
         for review in queue(user).exclude(pk__in=[review.pk for review in held]):
-            yield _named("decision_waiting" if _another(user, review) else "decision_theirs_alone", review)
+            yield _named("decision_waiting" if review.pk in others else "decision_theirs_alone", review)
     for review in Review.objects.filter(state__in=WAITING, submitted_by=user).select_related("dataset").order_by("pk"):
         yield _named("submission", review)
 
 
-def _another(user: User, review: Review) -> bool:
-    """Whether somebody else could decide on it."""
-    return any(can_decide(other, review) for other in officers_for(review.dataset.organisation_id) if other.pk != user.pk)
+def _in_others_queues(user: User) -> set[int]:
+    """Reviews that wait for another officer with one of the same mandates as well."""
+    others = officers_beside(user)
+    return {pk for other in others for pk in queue(other).values_list("pk", flat=True)}
 
 
 def _named(kind: str, review: Review) -> OpenWork:

@@ -46,9 +46,11 @@ def in_hand_of(user: User) -> QuerySet[Review]:
     return Review.objects.filter(state=IN_REVIEW, officer=user).select_related("dataset__organisation", "run__version").order_by("pk")
 
 
-def officers_for(organisation_id: int) -> QuerySet[User]:
-    """Active officers with a mandate for an organisation."""
-    return User.objects.filter(is_active=True, mandates__organisation=organisation_id, groups__name__in=sorted(OFFICERS)).distinct().order_by("pk")
+def officers_beside(user: User) -> QuerySet[User]:
+    """Other active officers with one of the same mandates."""
+    shared = OfficerMandate.objects.filter(user=user).values("organisation")
+    active = User.objects.filter(is_active=True, groups__name__in=sorted(OFFICERS), mandates__organisation__in=shared)
+    return active.exclude(pk=user.pk).distinct().order_by("pk")
 
 
 def visible(user: User) -> QuerySet[Review]:

@@ -1,52 +1,26 @@
-"""The access matrix, cell by cell: every address × role × scope × state is answered as the table of policies says."""
+"""The access matrix as a whole: no address is missing, the page is up to date, and a policy that is not asked is noticed.
+
+Its cells are compared in test_api_cells.py and test_page_cells.py.
+"""
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
-from django.core.management import call_command
-from django.db import transaction
-from django.utils.translation import trans_real
 
 from catalog.people.roles import SCOPES, Role
 from tests.access import page
 from tests.access.asking import METHODS, Asker, address, patterns
 from tests.access.routes import ANYONE, ROUTES, SESSION, Route, expected
-from tests.access.world import Caller, World, world
+from tests.access.world import Caller, World
 
 pytestmark = pytest.mark.django_db
 HOW_TO = "add a row to tests/access/routes.py (and what it is about to tests/access/world.py), then run python -m tests.access"
 
 
-@pytest.fixture(scope="module")
-def city(django_db_setup, django_db_blocker) -> Iterator[World]:
-    """Made once; each request is undone."""
-    call_command("compile_translations")
-    trans_real._translations.clear()
-    with django_db_blocker.unblock(), transaction.atomic():
-        yield world()
-        transaction.set_rollback(True)
-
-
-@pytest.fixture(autouse=True)
-def without_limits(settings, monkeypatch):
-    cache.clear()
-    monkeypatch.setattr(logging.getLogger("django.request"), "disabled", True)  # a line for each refusal
-    rates = dict.fromkeys(("anonymous", "user", "login"), "1000000/min")
-    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
-
-
 def called(city: World, name: str) -> Caller:
     return next(caller for caller in city.callers if caller.name == name)
-
-
-def asked(city: World, route: Route) -> list[Caller]:
-    """Everybody; of the keys one alone on pages, which know no keys."""
-    return [caller for caller in city.callers if not (route.is_page and caller.has_key and caller.name != "key: read")]
 
 
 def test_every_address_is_in_the_table_and_nothing_else():
@@ -69,19 +43,6 @@ def test_a_method_that_is_in_no_row_is_not_offered(city):
     assert offered == [], HOW_TO
 
 
-@pytest.mark.parametrize("kind", sorted({route.on for route in ROUTES}))
-def test_every_cell_is_answered_as_the_policies_say(city, kind):
-    asker, wrong, cells = Asker(), [], 0
-    for route in (route for route in ROUTES if route.on == kind):
-        for thing in city.things[kind]:
-            for caller in asked(city, route):
-                cells += 1
-                said, answered = expected(route, caller, thing), asker.ask(route, caller, thing)
-                if said != answered:
-                    wrong.append(f"{route.named()} ({thing.state}) for {caller.name}: the table says {said}, the platform {answered}")
-    assert wrong == [], "\n".join([f"{len(wrong)} of {cells} cells:", *wrong[:40]])
-
-
 def test_over_the_api_head_is_answered_as_get(city):
     asker, wrong = Asker(), []
     callers = [called(city, name) for name in ("anonymous", "officer elsewhere", "all roles", "key: trail:read")]
@@ -100,6 +61,24 @@ def test_the_page_says_what_the_policies_say(city):
     if os.environ.get("WRITE_ACCESS_PAGE"):
         page.PATH.write_text(written, encoding="utf-8")
     assert page.PATH.read_text(encoding="utf-8") == written, "run python -m tests.access, and look at what changed"
+
+
+def test_a_signed_in_browser_needs_its_token_for_everything_that_changes_something(city):
+    asker, everybody, wrong = Asker(csrf=True), called(city, "all roles"), []
+    for route in (route for route in ROUTES if route.method != "get" and route.pattern != "api/v1/session"):
+        answer = asker.answer(route, everybody, city.things[route.on][0])
+        code = answer.json()["code"] if answer["Content-Type"] == "application/problem+json" else "csrf_failed"
+        if (answer.status_code, code) != (403, "csrf_failed"):
+            wrong.append((route.named(), answer.status_code))
+    assert wrong == []
+
+
+def test_a_key_is_told_which_scope_it_lacks(city):
+    asker = Asker()
+    for route in (route for route in ROUTES if route.scope in SCOPES):
+        other = called(city, "key: trail:read" if route.scope != "trail:read" else "key: read")
+        answer = asker.answer(route, other, city.things[route.on][0])
+        assert (answer.status_code, f"lacks the scope {route.scope}" in answer.json()["detail"]) == (403, True), route.named()
 
 
 # --- the table would notice ------------------------------------------------------------------------------------------

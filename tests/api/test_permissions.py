@@ -1,8 +1,7 @@
-"""Every refusal has one shape, and nothing is changed without its token. Who may ask what is in tests/access."""
+"""Every refusal has one shape, on every route. (Who may ask what: tests/access.)"""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -10,51 +9,19 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests import factories
-from tests.access import routes
 from tests.api.client import Api
 
 
 @pytest.fixture
-def city(db) -> dict[str, Any]:
-    here, elsewhere = factories.organisation(), factories.organisation("elsewhere", "Elsewhere")
-    steward, officer = factories.steward(), factories.officer()
-    published = factories.publication("survey", by=steward, officer_=officer)
-    Api(steward).call("put", "datasets/survey/hierarchies/age.csv", b"1;*\n", "text/csv")
-    waiting = factories.review(factories.run(factories.version(published.dataset)))
-    people = {
-        "steward": steward, "officer": officer, "other_steward": factories.steward("other_steward", of=elsewhere),
-        "other_officer": factories.officer("other_officer", of=elsewhere), "lead_officer": factories.user("lead", "lead_officer", mandates=[elsewhere]),
-        "auditor": factories.user("auditor", "auditor"), "developer": factories.user("developer", "developer", organisation=here),
-        "administrator": factories.user("admin", "administrator", organisation=here),
-    }  # fmt: skip
-    people["administrator"].is_superuser = people["administrator"].is_staff = True
-    people["administrator"].save()
-    ids = {"version": waiting.run.version_id, "run": waiting.run_id, "review": waiting.pk, "release": published.pk}
-    ids["comparison"] = factories.comparison(waiting.run.version).pk
-    ids["estimate"] = factories.estimate(waiting.run.version).pk
-    return {"people": people, "ids": ids}
-
-
-def test_a_signed_in_browser_needs_its_token_for_everything_that_changes_something(city):
-    """Whatever is at the address, and whoever asks: the token is looked at first."""
-    writing = [route for route in routes.API if route.method != "get" and route.pattern != "session"]
-    assert len(writing) > 30
-    for route in writing:
-        client = Client(enforce_csrf_checks=True)
-        client.force_login(city["people"]["steward"])
-        path = "/" + re.sub(r"<(\w+):\w+>", lambda place: "1" if place.group(1) == "int" else "survey", route.pattern)
-        answer = getattr(client, route.method)(path, data={}, content_type="application/json")
-        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed"), (route.method, path)
-
-
-def test_what_a_key_lacks_is_named(city):
-    """The matrix says who may (tests/access); this, that the refusal says what is missing."""
-    for scope, path in (("datasets:write", "datasets/survey/versions"), ("runs:write", "datasets/survey/runs")):
-        answer = Api(city["people"]["steward"], "read").call("post", path, {}, "application/json")
-        assert (answer.status_code, scope in answer.json()["detail"]) == (403, True), path
-
-
-# --- one shape of error everywhere -------------------------------------------------------------------------------
+def steward(db):
+    """Of a dataset with a release, a hierarchy file, a comparison, an estimate and a review that waits."""
+    made = factories.steward()
+    published = factories.publication("survey", by=made)
+    Api(made).call("put", "datasets/survey/hierarchies/age.csv", b"1;*\n", "text/csv")
+    version = factories.version(published.dataset)
+    factories.review(factories.run(version))
+    factories.comparison(version), factories.estimate(version)
+    return made
 
 
 def patterns() -> list[tuple[str, URLPattern]]:
@@ -101,11 +68,10 @@ def is_a_problem(answer: Any) -> bool:
     )
 
 
-def test_every_error_of_every_route_has_the_same_shape(city):
-    steward = Api(city["people"]["steward"])
+def test_every_error_of_every_route_has_the_same_shape(steward):
     for route, _ in patterns():
         for address in addresses(route):
-            for who in (Api(), steward):
+            for who in (Api(), Api(steward)):
                 for method in ("get", "post", "put", "patch", "delete", "options", "trace"):
                     body = None if method in ("get", "trace", "options") else b'{"reason": ["\\u0000", 1e400'
                     answer = getattr(who.client, method)(f"/api/v1/{address}", **({"data": body, "content_type": "application/json"} if body else {}), headers=who.headers)
@@ -120,7 +86,7 @@ def test_an_address_that_does_not_exist_answers_in_the_same_shape(client, db, pa
         assert is_a_problem(answer)
 
 
-def test_a_key_that_is_wrong_revoked_or_expired_is_refused_on_public_routes_too(city):
+def test_a_key_that_is_wrong_revoked_or_expired_is_refused_on_public_routes_too(steward):
     for secret in ("nonsense", "od_000000000000_" + "x" * 43):
         answer = Client().get("/api/v1/datasets/survey/records", headers={"Authorization": f"Bearer {secret}"})
         assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="api"')

@@ -65,6 +65,7 @@ def city() -> dict[str, Any]:
     return {
         "slug": "survey", "number": published.number, "version_id": version.pk, "run_id": waiting.run_id, "review_id": waiting.pk,
         "release_id": published.pk, "comparison_id": factories.comparison(version).pk, "estimate_id": factories.estimate(version).pk, "name": ladder.name, "file_format": "csv", "key_id": 1,
+        "person_id": published.dataset.steward_id, "role": "auditor", "organisation": published.dataset.organisation.slug,
     }  # fmt: skip
 
 

@@ -89,6 +89,21 @@ def test_a_session_from_before_does_not_come_back_when_the_account_is_opened_aga
     assert Session.objects.count() == 1
 
 
+def test_who_was_signing_in_at_the_moment_of_the_closing_is_not_signed_in_later(boss, leaver):
+    leaving.close_account(by=boss, user=leaver, reason=WHY)
+    late = page_of(leaver)  # the password was right a moment before
+    leaving.reopen_account(by=boss, user=leaver)
+    assert late.get("/api/v1/me").status_code == 401
+
+
+def test_no_key_is_made_by_a_request_that_the_closing_overtook(boss, leaver):
+    seen_before = User.objects.get(pk=leaver.pk)
+    leaving.close_account(by=boss, user=leaver, reason=WHY)
+    with pytest.raises(Conflict, match="closed"):
+        key_of(seen_before)
+    assert not ApiKey.objects.exists()
+
+
 def test_a_request_that_is_under_way_meets_the_missing_role(boss, leaver, city):
     seen_before = User.objects.get(pk=leaver.pk)
     leaving.close_account(by=boss, user=leaver, reason=WHY)
