@@ -23,6 +23,29 @@ def shared_data() -> Path:
     return folder
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    from tests import draws
+
+    draws.add_options(parser)
+
+
+@pytest.fixture(autouse=True)
+def fixed_draws(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test draws at random is the same in every run, unless it is marked ``draws``: see tests/draws.py."""
+    from tests import draws
+
+    with draws.of_test(request.node):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[Any]:
+    from tests import draws
+
+    with draws.of_shared_fixture(fixturedef, request):
+        return (yield)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     from tests.examples import search_longer
     from tests.order import place

@@ -11,19 +11,22 @@ import numpy as np
 import pytest
 
 from anonymize.aggregates.noise import GaussianNoise, of_scale
+from anonymize.randomness import secret_bytes
 from tests.anonymize.aggregates.auditor import accused
 from tests.anonymize.aggregates.faults import FAULTS, INNOCENT
 from tests.anonymize.aggregates.sampler import draw_quickly, draws
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("world", INNOCENT.values(), ids=INNOCENT)
 def test_the_release_is_innocent(world):
+    """By the samplers themselves. Accused by chance once in 10^10 runs: ``ERROR`` of the auditor."""
     assert not accused(world)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
 def test_a_planted_fault_is_found(fault, monkeypatch):
-    draw_quickly(monkeypatch, seed=7)
+    draw_quickly(monkeypatch, seed=int.from_bytes(secret_bytes(8)))  # fixed draws: the same in every run
     fault.plant(monkeypatch)
     assert accused(fault.world)
 
