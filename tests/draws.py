@@ -21,7 +21,7 @@ import pytest
 DEFAULT_SEED = "1"
 
 
-def add_options(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--draws-seed", default=DEFAULT_SEED, help="what the fixed draws of tests begin from (each test goes on from its name)")
 
 
@@ -45,15 +45,19 @@ def fixed(name: str) -> Iterator[None]:
         yield
 
 
-def of_test(item: pytest.Item) -> Any:
+@pytest.fixture(autouse=True)
+def fixed_draws(request: pytest.FixtureRequest) -> Iterator[None]:
     """The draws of a test: real where it is marked so, else fixed."""
-    if item.get_closest_marker("draws"):
-        return nullcontext()
-    return fixed(f"{item.config.getoption('draws_seed')} {item.nodeid}")
+    seed = request.config.getoption("draws_seed")
+    with nullcontext() if request.node.get_closest_marker("draws") else fixed(f"{seed} {request.node.nodeid}"):
+        yield
 
 
-def of_shared_fixture(fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Any:
-    """The draws of a fixture while it is set up: those of its test, or its own when several tests have it."""
-    if fixture.scope == "function":
-        return nullcontext()
-    return fixed(f"{request.config.getoption('draws_seed')} {fixture.baseid} {fixture.argname} {getattr(request, 'param_index', 0)}")
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[Any]:
+    """A fixture that several tests share has draws of its own while it is set up."""
+    if fixturedef.scope == "function":
+        return (yield)
+    seed = request.config.getoption("draws_seed")
+    with fixed(f"{seed} {fixturedef.baseid} {fixturedef.argname} {getattr(request, 'param_index', 0)}"):
+        return (yield)

@@ -16,6 +16,7 @@ from opendata.demo.client import Caller
 from opendata.embedded import Embedded
 from tests.docs.reading import ROOT, text
 from tests.live.platform import PASSWORD, PATIENCE_S
+from tests.needs import SHELL
 
 pytestmark = [pytest.mark.live]
 
@@ -62,7 +63,7 @@ sys.exit("nothing came of the waiting")
 
 def test_every_command_of_the_tutorial_works(site: Embedded, tmp_path: Path) -> None:
     if not (shutil.which("curl") and shutil.which("bash")):
-        pytest.skip("needs curl and bash, which are not on this machine")
+        SHELL.missing()
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     python = tmp_path / ".venv" / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from anonymize.tables import SparkEngine, spark_session
+from tests.needs import JAVA, PYSPARK
 
 # Tests are short: what is compiled for a long run costs more than it gives.
 QUICK = {"spark.sql.shuffle.partitions": "2", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
@@ -16,7 +17,7 @@ QUICK = {"spark.sql.shuffle.partitions": "2", "spark.driver.extraJavaOptions": "
 def spark(tmp_path_factory) -> Iterator[object]:
     lacks = spark_session.missing()
     if lacks is not None:
-        pytest.skip(lacks)
+        (PYSPARK if lacks == spark_session.NO_PYSPARK else JAVA).missing()
     with pytest.MonkeyPatch.context() as here:
         here.setenv(spark_session.MASTER, "local[2]")
         running = spark_session.session(**QUICK, **{"spark.local.dir": str(tmp_path_factory.mktemp("spark"))})
