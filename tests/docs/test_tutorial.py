@@ -48,13 +48,13 @@ def keys(url: str) -> dict[str, str]:
 WAITING = """
 import sys, time, httpx
 api, sora, olga = sys.argv[1], *({"Authorization": a.partition(": ")[2]} for a in sys.argv[2:])
-def get(path, headers): return httpx.get(api + path, headers=headers, trust_env=False, timeout=60).json()["results"]
+def get(path, headers): return httpx.get(api + path, headers=headers, trust_env=False, timeout=PATIENCE_S).json()["results"]
 deadline = time.monotonic() + PATIENCE_S
 while time.monotonic() < deadline:
     things = get("/datasets/SLUG/versions", sora) + get("/datasets/SLUG/runs", sora)
     busy = any(thing["state"] in ("received", "checking", "queued", "running") for thing in things)
     approved = any(review["state"] == "approved" and review["dataset"] == "SLUG" for review in get("/reviews", olga))
-    if not busy and (not approved or httpx.get(api + "/datasets/SLUG", trust_env=False, timeout=60).status_code == 200):
+    if not busy and (not approved or httpx.get(api + "/datasets/SLUG", trust_env=False, timeout=PATIENCE_S).status_code == 200):
         sys.exit(0)
     time.sleep(0.2)
 sys.exit("nothing came of the waiting")

@@ -5,7 +5,6 @@ It can read below one folder and nothing else: no network, no extensions, no oth
 
 from __future__ import annotations
 
-import atexit
 import os
 import tempfile
 import threading
@@ -169,4 +168,3 @@ def _start_afresh() -> None:
 
 
 os.register_at_fork(after_in_child=_start_afresh)
-atexit.register(close_engines)  # before the interpreter is taken apart: what is still open then is complained of
