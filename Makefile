@@ -11,9 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo serve test long lint bench clean
+.PHONY: help demo serve test steady steady-draws long lint bench clean
 help:          ## what can be made
-	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed (make PYTHON=/path/to/python)."; exit 1; }
@@ -38,13 +38,24 @@ serve: $(VENV)/.base  ## the site alone, with the data that are there
 	@$(BIN)/python -m opendata.embedded serve --port $(PORT)
 
 # With DATABASE_URL and BROKER_URL set, the same suite runs on PostgreSQL and Redis.
-test: $(VENV)/.test  ## all tests
+# pyspark takes minutes to build: what needs it is skipped where it is not installed, but in CI.
+TEST_NEEDS := $(VENV)/.test $(if $(CI),$(VENV)/.spark)
+test: $(TEST_NEEDS)  ## all tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile -q $(ARGS)
 
-long: $(VENV)/.test  ## each property test with 50 times the examples, drawn anew
+# Rounds of another order and other draws each; what fails even once is told with the seed of its round.
+ROUNDS ?= 10
+SEED ?=
+steady: $(TEST_NEEDS)  ## the whole suite without browsers, ten times, in random order (ROUNDS=1 SEED=n: one round again)
+	@$(BIN)/python -m tests.steady --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+steady-draws: $(TEST_NEEDS)  ## each test that draws real noise, ten times (ROUNDS=n: n times)
+	@$(BIN)/python -m pytest -n auto --dist load -q -m draws --repeat $(ROUNDS) $(ARGS)
+
+long: $(TEST_NEEDS)  ## each property test with 50 times the examples, drawn anew
 	@EXAMPLES_TIMES=50 $(BIN)/python -m pytest -n auto --dist loadfile -q -m hypothesis $(ARGS)
 
-lint: $(VENV)/.lint $(VENV)/.test  ## style, types, the import contract
+lint: $(VENV)/.lint $(VENV)/.test $(VENV)/.spark  ## style, types, the import contract
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy anonymize catalog opendata
 	@$(BIN)/lint-imports --no-cache

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.needs import REAL_DATA
+
 SHARED = Path(os.environ.get("SHARED_DIR", Path(__file__).resolve().parents[2] / "shared"))
 
 
@@ -17,25 +19,14 @@ def shared_data() -> Path:
     """The folder of real public data beside the project; tests that need it say so where it is absent."""
     folder = SHARED / "data"
     if not folder.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail("the real data (../shared/data) must be there in CI")
-        pytest.skip("needs the real data in ../shared/data, which is not on this machine")
+        REAL_DATA.missing()
     return folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     from tests.examples import search_longer
-    from tests.order import place
 
     search_longer(items)
-    items.sort(key=place)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    from tests.order import LongFirst
-
-    return LongFirst(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def test_the_next_item_is_made_while_the_caller_works() -> None:
 
     found = ahead(items())
     assert next(found) == 0
-    assert begun[1].wait(10)  # the caller has not asked for it
+    assert begun[1].wait(300)  # the caller has not asked for it
     assert list(found) == [1]
 
 

@@ -27,7 +27,7 @@ ROLES = {
 
 def upload(people: int = 60) -> bytes:
     rows = ["customer_id,phone,district,age,answer"]
-    rows += [f"P{i:03},{MARKER}{1000 + i},{('11110', '11140')[i % 2]},{20 + i % 40},{('yes', 'no')[i % 3 == 0]}" for i in range(people)]
+    rows += [f"PERSON-{i:03},{MARKER}{1000 + i},{('11110', '11140')[i % 2]},{20 + i % 40},{('yes', 'no')[i % 3 == 0]}" for i in range(people)]
     return "\n".join(rows).encode()
 
 
@@ -116,7 +116,7 @@ def test_the_main_job_runs_through_the_api_and_no_raw_value_leaves(city, caplog,
 
     everything = b"".join(said).decode("utf-8", "replace") + caplog.text + str(rung)
     assert MARKER not in everything
-    assert "P003" not in everything
+    assert "PERSON-0" not in everything
 
 
 def test_a_file_with_a_bad_row_is_rejected_with_line_column_and_shape_but_no_value(city):

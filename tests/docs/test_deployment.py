@@ -122,7 +122,7 @@ def boot(program: str = CHECKS, **changes: str | None) -> tuple[int, str]:
     """Start as a server does; exit status and the last line said. Needs no server."""
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment(**changes), cwd=ROOT, text=True,
-        capture_output=True, check=False, timeout=60,
+        capture_output=True, check=False, timeout=600,
     )  # fmt: skip
     return done.returncode, (done.stderr.strip().splitlines() or [""])[-1]
 

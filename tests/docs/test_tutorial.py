@@ -16,6 +16,7 @@ from opendata.demo.client import Caller
 from opendata.embedded import Embedded
 from tests.docs.reading import ROOT, text
 from tests.live.platform import PASSWORD, PATIENCE_S
+from tests.needs import SHELL
 
 pytestmark = [pytest.mark.live]
 
@@ -47,13 +48,13 @@ def keys(url: str) -> dict[str, str]:
 WAITING = """
 import sys, time, httpx
 api, sora, olga = sys.argv[1], *({"Authorization": a.partition(": ")[2]} for a in sys.argv[2:])
-def get(path, headers): return httpx.get(api + path, headers=headers, trust_env=False, timeout=60).json()["results"]
+def get(path, headers): return httpx.get(api + path, headers=headers, trust_env=False, timeout=PATIENCE_S).json()["results"]
 deadline = time.monotonic() + PATIENCE_S
 while time.monotonic() < deadline:
     things = get("/datasets/SLUG/versions", sora) + get("/datasets/SLUG/runs", sora)
     busy = any(thing["state"] in ("received", "checking", "queued", "running") for thing in things)
     approved = any(review["state"] == "approved" and review["dataset"] == "SLUG" for review in get("/reviews", olga))
-    if not busy and (not approved or httpx.get(api + "/datasets/SLUG", trust_env=False, timeout=60).status_code == 200):
+    if not busy and (not approved or httpx.get(api + "/datasets/SLUG", trust_env=False, timeout=PATIENCE_S).status_code == 200):
         sys.exit(0)
     time.sleep(0.2)
 sys.exit("nothing came of the waiting")
@@ -62,7 +63,7 @@ sys.exit("nothing came of the waiting")
 
 def test_every_command_of_the_tutorial_works(site: Embedded, tmp_path: Path) -> None:
     if not (shutil.which("curl") and shutil.which("bash")):
-        pytest.skip("needs curl and bash, which are not on this machine")
+        SHELL.missing()
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     python = tmp_path / ".venv" / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')

@@ -3,17 +3,19 @@ the environment names. Used by tests that must not trust a single process."""
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import secrets
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 
@@ -49,10 +51,29 @@ with transaction.atomic():
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request, hundreds while a test waits
 
 
+def first_of_outgoing() -> int:
+    """The lowest port that the system gives to outgoing connections: one of those may be taken before a server starts on it."""
+    told = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    return int(told.read_text().split()[0]) if told.is_file() else 32_768
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that no other process of tests is given while this one lives."""
+    for port in range(first_of_outgoing() - 1, 10_000, -1):
+        mark = (Path(tempfile.gettempdir()) / f"port-{port}-of-opendata-tests").open("w")
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            mark.close()
+            continue
+        _marks.append(mark)
+        return port
+    raise RuntimeError("no port is free")
+
+
+_marks: list[TextIO] = []  # held open, and so locked, until this process ends
 
 
 @contextmanager
@@ -85,7 +106,8 @@ def platform(folder: Path, **environment: str) -> Iterator[Embedded]:
     """A set-up platform with accounts and one population, nothing started yet; everything ends with the block."""
     quick = {
         "DJANGO_SETTINGS_MODULE": "tests.live.quick_settings", "OPENDATA_TESTING": "1",
-        "LEASE_SECONDS": "3", "SWEEP_SECONDS": "1", "RING_AGAIN_SECONDS": "3",
+        # a worker that lives must be able to renew its lease, however busy the machine is
+        "LEASE_SECONDS": "15", "SWEEP_SECONDS": "1", "RING_AGAIN_SECONDS": "3",
     }  # fmt: skip
     with own_database(folder) as database:
         made = Embedded(folder, free_port(), {**quick, **database, **own_broker(), **environment}, web_workers=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,9 @@ def test_online_retail_goes_out_by_month_and_country_and_is_charged_once(shared_
     said = json.dumps(shown)
     assert "no person were left out" in said
     assert "Quantity is at least 1" in said
-    for exact in ("541909", "133361", "397924", "4339"):  # counts of the input stay with the officer
-        assert exact not in said
+    # counts of the input stay with the officer; as numbers of their own, since a hash may hold any four digits
+    numbers = set(re.findall(r"(?<![\w.:-])\d+(?![\w.:-])", said.replace(",", "")))
+    assert "1" in numbers and not numbers & {"541909", "133361", "397924", "4339"}
 
 
 def quasi(**hierarchy: Any) -> dict[str, Any]:

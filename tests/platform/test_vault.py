@@ -54,7 +54,7 @@ def test_scratch_of_a_killed_process_is_swept_and_that_of_a_living_one_stays(set
     settings.SCRATCH_DIR = tmp_path
     code = (
         "import sys, os, time, fcntl; folder = sys.argv[1]; os.mkdir(folder); lock = open(folder + '/.lock', 'w');"
-        "fcntl.flock(lock, fcntl.LOCK_EX); open(folder + '/plain.csv', 'w').write('raw'); print('ready', flush=True); time.sleep(60)"
+        "fcntl.flock(lock, fcntl.LOCK_EX); open(folder + '/plain.csv', 'w').write('raw'); print('ready', flush=True); time.sleep(3600)"
     )
     dead = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run-1")], stdout=subprocess.PIPE)
     assert dead.stdout is not None

@@ -39,7 +39,7 @@ def test_the_alias_means_our_transport(connection):
 def test_what_is_put_in_comes_out_once(connection, bell):
     queue = connection.SimpleQueue(bell)
     queue.put({"id": 7})
-    assert queue.get(timeout=5).payload == {"id": 7}
+    assert queue.get(timeout=60).payload == {"id": 7}
     with pytest.raises(queue.Empty):
         queue.get(timeout=0.2)
 
@@ -51,7 +51,7 @@ def test_a_message_that_cannot_be_read_does_not_end_the_reader(connection, tmp_p
     queue.put({"id": 8})
     seen = None
     with suppress(queue.Empty):
-        seen = queue.get(timeout=5).payload
+        seen = queue.get(timeout=60).payload
     assert seen == {"id": 8}
 
 

@@ -11,6 +11,9 @@ import pytest
 from anonymize.aggregates import noise as noise_module
 from anonymize.aggregates.noise import AnyNoise, GaussianNoise, Integers
 
+SMALL = 10**4  # σ; from here on a rounded normal is the discrete Gaussian, but for a share of 10^-9 of its variance
+WIDE = 2.0**40  # scale; from here on the same is said of a rounded Laplace
+
 
 def draw_quickly(patch: pytest.MonkeyPatch, seed: int) -> None:
     """In place of both samplers."""
@@ -24,8 +27,20 @@ def draw_quickly(patch: pytest.MonkeyPatch, seed: int) -> None:
 
 
 def draws(chance: np.random.Generator, noise: AnyNoise, size: int) -> Integers:
-    """Laplace as the difference of two geometric draws; Gaussian as a rounded normal, which is near enough for σ of 4 and more."""
+    """Laplace as the difference of two geometric draws; Gaussian from the table of its chances."""
+    scale = float(noise.scale)
     if isinstance(noise, GaussianNoise):
-        return np.rint(chance.normal(0, noise.scale, size)).astype(np.int64)
+        return _gaussian(chance, scale, size)
+    if scale > WIDE:
+        return np.rint(chance.laplace(0, scale, size)).astype(np.int64)
     stops = -np.expm1(-float(noise.rate))
     return np.asarray(chance.geometric(stops, size) - chance.geometric(stops, size), dtype=np.int64)
+
+
+def _gaussian(chance: np.random.Generator, scale: float, size: int) -> Integers:
+    if scale > SMALL:
+        return np.rint(chance.normal(0, scale, size)).astype(np.int64)
+    reach = int(12 * scale) + 1
+    values = np.arange(-reach, reach + 1)
+    upto = np.cumsum(np.exp(-((values / scale) ** 2) / 2))
+    return values[np.searchsorted(upto, chance.random(size) * upto[-1], side="right")]

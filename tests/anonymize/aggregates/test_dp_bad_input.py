@@ -83,8 +83,11 @@ def test_limits_that_are_none_are_refused(limits):
 def test_clamps_of_a_million_times_the_data_are_kept_and_their_noise_is_told(engine):
     """A bound is a promise, not a guess: it is used as it is, and the interval says what it costs."""
     rows = table_of([{"who": f"p{i}", "place": "a", "amount": 10} for i in range(50)])
-    table = release(engine, rows, dp_stage(measures=[SPEND | {"upper": 10_000_000}])).table
-    assert float(table["spend_upper"][0]) >= 10_000_000
+    released = release(engine, rows, dp_stage(measures=[SPEND | {"upper": 10_000_000}], non_negative=False))
+    (measure,) = released.report_public["measures"]
+    assert (measure["sensitivity"], measure["half_width"]) == (10_000_000, "29957323")  # ln 20 times the scale
+    for value, low, high in released.table[["spend", "spend_lower", "spend_upper"]].itertuples(index=False):
+        assert high - value == value - low == 29_957_323
 
 
 def test_more_cells_a_person_than_there_are_cells_is_the_number_of_cells(engine, quiet):

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.stats import chi2
 
 from anonymize import randomness
 from anonymize.aggregates import bounding
@@ -20,6 +19,7 @@ from anonymize.aggregates.rows import Shaped
 from anonymize.errors import AnonymizeError
 from anonymize.tables import DuckEngine, PandasEngine
 from tests.anonymize.oracles import dp_table as oracle
+from tests.chances import as_often, chance_of_passing
 
 
 @pytest.fixture(scope="module", params=["duck", "pandas"])
@@ -109,39 +109,44 @@ def test_one_person_more_moves_the_cells_by_no_more_than_the_plan_says(duck, row
     assert units <= max_cells * 40 * 100
 
 
+@pytest.mark.draws
 def test_every_pair_of_cells_is_kept_as_often_as_any_other(engine):
-    people = 900
+    people = 2_000
     rows = [oracle.Row(f"p{i}", ("x", cell), (0,)) for i in range(people) for cell in range(4)]
     kept = engine.collect(_bounded(engine, rows, 2, 1).frame)
     pairs = Counter(tuple(sorted(cells)) for cells in kept.groupby("p")["g1"].agg(list))
     assert _even(pairs, people, 6)
 
 
+@pytest.mark.draws
 def test_every_pair_of_rows_is_kept_as_often_as_any_other(engine):
-    people = 900
+    people = 2_000
     rows = [oracle.Row(f"p{i}", ("x", 1), (10**k,)) for i in range(people) for k in range(4)]
     assert _even(Counter(engine.collect(_bounded(engine, rows, 1, 2).frame)["u0"]), people, 6)
 
 
 def test_the_first_rows_of_a_person_would_not_pass_as_random():
-    assert not _even(Counter({(0, 1): 900}), 900, 6)
+    assert not _even(Counter({(0, 1): 2_000}), 2_000, 6)
+    twice_as_often = [2 / 7, *[1 / 7] * 5]
+    assert chance_of_passing([1 / 6] * 6, twice_as_often, 2_000) < 1e-6
 
 
 def _even(seen: Counter, draws: int, kinds: int) -> bool:
-    expected = draws / kinds
-    statistic = sum((count - expected) ** 2 / expected for count in seen.values())
-    statistic += (kinds - len(seen)) * expected
-    return len(seen) <= kinds and statistic < chi2.ppf(1 - 1e-11, kinds - 1)
+    """As even as chance leaves it, but for 10^-10."""
+    return len(seen) <= kinds and as_often([*seen.values(), *[0] * (kinds - len(seen))], [1 / kinds] * kinds, draws)
 
 
+@pytest.mark.draws
 def test_persons_are_chosen_for_independently_of_each_other(duck):
-    """Were one order of cells used for all, everyone would keep the same cells."""
+    """Were one order of cells used for all, everyone would keep the same cells. One of four missing: 4·0.75^200, below 10^-24."""
     rows = [oracle.Row(f"p{i}", ("x", cell), (0,)) for i in range(200) for cell in range(4)]
     kept = duck.collect(_bounded(duck, rows, 1, 1).frame)
     assert len(set(kept["g1"])) == 4
 
 
+@pytest.mark.draws
 def test_a_second_bounding_chooses_anew(duck):
+    """200 choices among four, twice the same by chance: 4^-200."""
     rows = [oracle.Row(f"p{i}", ("x", cell), (0,)) for i in range(200) for cell in range(4)]
     first, second = (_contributions(duck, _bounded(duck, rows, 1, 1)).keys() for _ in range(2))
     assert first != second

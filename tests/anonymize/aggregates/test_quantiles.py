@@ -187,9 +187,11 @@ def _accused(stage, extra):
     return violated(*_likelihood(stage, extra), epsilon=float(stage.epsilon), delta=float(stage.delta))
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("extra", [ONE_LEAF, ALL_LEAVES], ids=["in one leaf", "in several"])
 @pytest.mark.parametrize("kind", ["laplace", "gaussian"])
 def test_the_tree_is_innocent(two_levels, extra, kind):
+    """Accused by chance once in 10^10 runs (tests/anonymize/oracles/violation.py)."""
     assert not _accused(ONE_CELL.model_copy(update={"noise": kind}), extra)
 
 

@@ -13,6 +13,7 @@ from anonymize.aggregates.laplace import smallest_above
 from anonymize.aggregates.noise import add_truncated, of_scale
 from anonymize.aggregates.selection import Rule, edge, intervals, rule
 from anonymize.errors import PrivacyNotMet
+from tests.chances import as_often, chance_of_passing
 
 CASES = [(Fraction(1, 10), Fraction(1, 10**7)), (Fraction(1), Fraction(1, 10**5)), (Fraction(1, 2), Fraction(1, 100)), (Fraction(4), Fraction(1, 10**9))]
 
@@ -84,11 +85,25 @@ def test_far_from_the_threshold_an_interval_is_that_of_the_noise():
     assert (10_000 - lower[0], upper[0] - 10_000) == (12, 12)
 
 
+@pytest.mark.draws
 def test_draws_beyond_the_reach_are_drawn_again():
-    drawn = add_truncated(np.full(4000, 7), of_scale(Fraction(5), "opendp"), 4) - 7
-    assert set(np.unique(drawn)) <= set(range(-4, 5))
-    share = np.mean(drawn == 0)  # 1/Σ e^(-|x|/5) = 0.138; 4000 draws: off by 0.04 once in 10^12 runs
-    assert abs(share - 1 / sum(math.exp(-abs(x) / 5) for x in range(-4, 5))) < 0.04
+    """None lies beyond, ever; each within as often as told, but for 10^-10. A scale of 3.5 or 6.5 is seen; and cutting is."""
+    reach, draws = np.arange(-4, 5), 200_000
+
+    def chances(scale: float) -> list[float]:
+        weights = np.exp(-np.abs(reach) / scale)
+        return list(weights / weights.sum())
+
+    drawn = add_truncated(np.full(draws, 7), of_scale(Fraction(5), "opendp"), 4) - 7
+    assert set(np.unique(drawn)) <= set(reach)
+    seen = [int((drawn == value).sum()) for value in reach]
+    assert as_often(seen, chances(5), draws)
+    for wrong in (3.5, 6.5):
+        assert not as_often(seen, chances(wrong), draws)
+        assert chance_of_passing(chances(wrong), chances(5), draws) < 1e-10
+    everywhere = np.arange(-500, 501)
+    heaped = np.bincount(np.clip(everywhere, -4, 4) + 4, np.exp(-np.abs(everywhere) / 5))
+    assert chance_of_passing(chances(5), list(heaped / heaped.sum()), draws) < 1e-10
 
 
 @pytest.mark.parametrize(("rate", "delta", "minimum"), [(0, "0.1", 1), (1, "0", 1), (1, "1", 1), (-1, "0.1", 1), (1, "0.1", 0)])

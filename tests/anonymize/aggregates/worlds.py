@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import cache
 from typing import Any
 
@@ -71,6 +72,9 @@ def exact(rows: pd.DataFrame, stage: DpTable) -> staging.ExactCells:
 def _engine() -> TableEngine:
     """One for all small tables of a process: to start it takes longer than to count them."""
     return DuckEngine(threads=1)
+
+
+atexit.register(_engine.cache_clear)  # DuckDB complains of what is still open when the interpreter is taken apart
 
 
 def many_draws(rows: pd.DataFrame, stage: DpTable, copies: int, places: list[str], measure: str) -> Integers:

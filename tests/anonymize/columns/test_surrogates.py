@@ -49,6 +49,7 @@ def test_nobody_has_the_mail_address_or_the_card():
     assert not any(luhn.is_valid(card()) for _ in range(200))
 
 
+@pytest.mark.draws
 def test_a_seed_that_somebody_sets_in_the_process_changes_nothing():
     # 40 names each; that two draws agree by chance is below 10^-40
     found = []
@@ -103,6 +104,7 @@ def test_drawing_ends_also_when_the_same_is_drawn_for_ever():
 # --- rows --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.draws
 def test_each_row_gets_one_at_random_whatever_its_value_and_whether_it_has_one():
     """30 of each expected in 3,000 rows: that one of the 300 counts is 0 has a chance of 300 · 0.99^3000, below 10^-10."""
     from_pool = pa.array([f"s{i}" for i in range(100)])
@@ -113,6 +115,8 @@ def test_each_row_gets_one_at_random_whatever_its_value_and_whether_it_has_one()
     assert surrogates(from_pool)(pa.array([], pa.string())).to_pylist() == []
 
 
+@pytest.mark.draws
 def test_two_drawings_have_nothing_to_do_with_each_other():
+    """Fifty choices among a hundred, twice the same by chance: 10^-100."""
     from_pool, rows = pa.array([f"s{i}" for i in range(100)]), pa.array(["x"] * 50)
     assert surrogates(from_pool)(rows).to_pylist() != surrogates(from_pool)(rows).to_pylist()

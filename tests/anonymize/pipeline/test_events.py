@@ -36,7 +36,7 @@ def visits(people: int = 12, each: int = 3) -> pd.DataFrame:
     """Every person has been in both shops, in the morning and in the evening; the receipt is of the visit."""
     return pd.DataFrame(
         [
-            {"card": f"c{i}", "hour": (8, 20)[(i + n) % 2], "shop": "AB"[n % 2], "spent": 10 + (i * n) % 5, "receipt": f"r{i}-{n}"}
+            {"card": f"card-of-person-{i}", "hour": (8, 20)[(i + n) % 2], "shop": "AB"[n % 2], "spent": 10 + (i * n) % 5, "receipt": f"r{i}-{n}"}
             for i in range(people)
             for n in range(each)
         ]
@@ -109,7 +109,7 @@ def test_k_above_the_number_of_persons_is_refused_however_many_rows_they_have(tm
 def test_the_file_has_the_columns_of_the_recipe_without_the_key_and_the_report_counts_persons(tmp_path):
     out, report = run(tmp_path, visits(), document(spent="sensitive"))
     assert list(out.columns) == ["hour", "shop", "spent"]
-    assert b"c11" not in (tmp_path / "out" / "data.parquet").read_bytes()
+    assert b"card-of-person" not in (tmp_path / "out" / "data.parquet").read_bytes()
     assert report["guarantee"]["unit"] == "persons" and report["public"]["unit"] == "person"
     assert report["internal"]["rows_per_person"] == {"persons": 12, "average": 3.0, "largest": 3, "with_several": 12}
     assert set(report["internal"]["linked_rows"]) == {"spent"}

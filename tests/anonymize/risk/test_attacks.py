@@ -238,6 +238,7 @@ def test_the_generator_decides_alone(world):
     assert singling_out(tables, queries=50, rng=rng()) == singling_out(tables, queries=50, rng=rng())
 
 
+@pytest.mark.draws
 def test_without_a_generator_the_seed_is_the_operating_systems():
     numbers = {int(generator().integers(1 << 62)) for _ in range(8)}
     assert len(numbers) == 8  # two equal ones: once in 10^17 runs

@@ -16,6 +16,7 @@ import pytest
 from anonymize import randomness
 from anonymize.errors import AnonymizeError, InputError
 from anonymize.tables import DuckEngine, PandasEngine, spark_session
+from tests.needs import PYSPARK
 
 SECRET = bytes(range(16))
 
@@ -160,7 +161,8 @@ def test_without_pyspark_the_error_says_what_to_install(monkeypatch):
 
 
 def test_without_java_the_error_says_what_to_install(monkeypatch, tmp_path):
-    pytest.importorskip("pyspark")
+    if spark_session.missing() == spark_session.NO_PYSPARK:
+        PYSPARK.missing()
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(AnonymizeError, match="Java 17"):
         spark_session.session()

