@@ -23,7 +23,7 @@ from anonymize import recipe as recipes
 from anonymize import reports
 from anonymize.errors import AnonymizeError, InputError, RecipeError
 from anonymize.tables.choice import ENGINES, open_engine
-from anonymize.tables.header import MODES, Mode
+from anonymize.tables.header import MODES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -125,8 +125,7 @@ def _load(source: Path, scratch: Path, name: str = "typed", options: argparse.Na
     if not source.is_file():
         raise InputError(f"there is no file {source.name!r} at the place given")
     typed = scratch / f"{name}.parquet"
-    header: Mode = options.header if options else "auto"
-    names = _names(options) if options else []
+    header, names = (options.header, _names(options)) if options else ("auto", [])
     for note in read_upload(source, file_name=source.name, output=typed, scratch=scratch, header=header, names=names).notes:
         print(f"anonymize: note: {note}", file=sys.stderr)
     return typed

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from anonymize.column_types import COLUMN_TYPES
 from anonymize.errors import AnonymizeError, InputError, Problem
 from anonymize.tables import csv_text, parquet_files, sheets
-from anonymize.tables.header import Heading, Mode
+from anonymize.tables.header import Heading
 from anonymize.tables.limits import Limits
 from anonymize.tables.staging import Staged
 from anonymize.tables.types import (
@@ -72,7 +72,7 @@ def read_upload(
     output: Path,
     scratch: Path,
     types: Mapping[str, str] | None = None,
-    header: Mode = "auto",
+    header: str = "auto",
     names: Sequence[str] = (),
     limits: Limits | None = None,
 ) -> Loaded:

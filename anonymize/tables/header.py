@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 from anonymize.errors import HeaderLooksLikeValues, InputError, Problem
 from anonymize.tables.limits import Limits
@@ -34,8 +34,7 @@ from anonymize.value_kinds import (
 )
 
 SAMPLE_RECORDS = 1000
-Mode: TypeAlias = Literal["auto", "present", "absent"]
-MODES: tuple[Mode, ...] = get_args(Mode)
+MODES = ("auto", "present", "absent")
 Record: TypeAlias = Sequence[str | None]
 
 
@@ -47,7 +46,7 @@ class Heading:
     Raises :class:`InputError` for another mode, and for names that are missing or not asked for.
     """
 
-    mode: Mode = "auto"
+    mode: str = "auto"
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -69,8 +68,14 @@ def given(heading: Heading, width: int, limits: Limits) -> tuple[str, ...]:
     if len(heading.names) != width:
         message = f"{len(heading.names):,} names were given for {width:,} columns: give one for each"
         raise InputError(message, problems=(Problem("names_do_not_match", message),))
-    _refuse(heading.names, _personal(heading.names), limits, _NEVER)
+    refuse_personal(heading.names)
     return heading.names
+
+
+def refuse_personal(names: Iterable[str]) -> None:
+    """Raises :class:`HeaderLooksLikeValues` where one of the names shows that it is somebody's number, address or the like."""
+    listed = tuple(names)
+    _refuse(listed, _personal(listed), Limits(), _NEVER)
 
 
 def check(names: Sequence[str], records: Sequence[Record], heading: Heading, limits: Limits) -> None:
