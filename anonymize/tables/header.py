@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from anonymize.errors import HeaderLooksLikeValues, InputError, Problem
 from anonymize.tables.limits import Limits
+from anonymize.tables.names import refuse_number
 from anonymize.tables.shapes import shape
 from anonymize.value_kinds import (
     inside,
@@ -83,6 +84,7 @@ def check(names: Sequence[str], records: Sequence[Record], heading: Heading, lim
 
     Raises :class:`HeaderLooksLikeValues`, which tells positions and shapes and quotes nothing.
     """
+    refuse_number(names, limits)
     _refuse(names, _personal(names), limits, _NEVER)
     if heading.mode != "present":
         _refuse(names, _value_like(names, records), limits, _SAY_SO)
@@ -208,7 +210,7 @@ def _columns(cells: Sequence[str], records: Sequence[Record]) -> list[list[str]]
     """The sample by columns, without blanks, and without the odd record that repeats the header."""
     plain = [[_plain(value) for value in record] for record in records[:SAMPLE_RECORDS]]
     others = [record for record in plain if record != list(cells)]
-    if len(plain) - len(others) > _SELDOM * len(plain):
+    if not others or len(plain) - len(others) > max(1, _SELDOM * len(plain)):
         others = plain
     return [[record[i] for record in others if i < len(record) and record[i]] for i in range(len(cells))]
 
