@@ -67,8 +67,12 @@ class Search:
 
     @cached_property
     def needles(self) -> list[tuple[str, str, bytes]]:
-        """(label, how it is written, bytes)."""
-        return [(label, written, needle) for label, text in self.canaries.items() for written, needle in _needles(text)]
+        """(label, how it is written, bytes), each of the bytes once."""
+        first: dict[bytes, tuple[str, str]] = {}
+        for label, text in self.canaries.items():
+            for written, needle in _needles(text):
+                first.setdefault(needle, (label, written))
+        return [(label, written, needle) for needle, (label, written) in first.items()]
 
     def within(self, data: bytes, place: str, depth: int = 0) -> Iterator[Finding]:
         """In bytes, and in what they unpack to."""

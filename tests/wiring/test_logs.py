@@ -1,0 +1,53 @@
+"""The log says which of our addresses a request was for, never what somebody typed into it."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from django.test import Client
+
+from opendata.logs import NoValues
+
+TYPED = "Kim-Min-ji-900101"
+
+
+@pytest.fixture
+def written():
+    """Lines as our handler writes them."""
+    lines: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    handler = Kept()
+    handler.addFilter(NoValues())
+    logging.getLogger("django").addHandler(handler)
+    yield lines
+    logging.getLogger("django").removeHandler(handler)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [(f"/{TYPED}", "no address of ours"), (f"/api/v1/datasets/{TYPED.lower()}", "/api/v1/datasets/<slug:slug>"), (f"/datasets/{TYPED.lower()}", "/datasets/<slug:slug>")],
+)
+def test_an_address_is_told_by_its_route(written, address, told):
+    assert Client().get(address).status_code == 404
+    assert told in "\n".join(written)
+    assert TYPED.lower() not in "\n".join(written).lower()
+
+
+@pytest.mark.django_db
+def test_a_header_that_was_refused_is_told_by_its_kind(written):
+    assert Client().get("/", headers={"host": f"{TYPED}.example"}).status_code == 400
+    assert written[0].startswith("refused: DisallowedHost\n")
+    assert TYPED not in "\n".join(written)
+
+
+@pytest.mark.django_db
+def test_a_form_without_our_token_is_told_with_its_reason_and_route(written):
+    assert Client(enforce_csrf_checks=True).post(f"/reviews/7/decision?{TYPED}", {"a": TYPED}).status_code == 403
+    assert any("CSRF" in line and "<int:review_id>" in line for line in written)
+    assert TYPED not in "\n".join(written)
