@@ -38,6 +38,21 @@ class NoValues(logging.Filter):
         return True
 
 
+class NoRequests(NoValues):
+    """For the web server's own log, which quotes a request that it cannot read, and the address of one that failed.
+
+    What it cannot read may be a file: one that came in chunks of no size, or without the line that ends the headers.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = str(record.msg)
+        if text.startswith("Invalid request"):
+            record.msg, record.args = f"{text.partition(': ')[0]}: what was sent is not quoted", ()
+        elif text.startswith("Error handling request"):
+            record.msg, record.args = "Error handling request", ()
+        return super().filter(record)
+
+
 def _without_address(argument: Any, request: Any) -> Any:
     return route_of(request) if argument in (getattr(request, "path", None), getattr(request, "path_info", None)) else argument
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 from django.test import Client
 
-from opendata.logs import NoValues
+from opendata.logs import NoRequests, NoValues
 
 TYPED = "Kim-Min-ji-900101"
 
@@ -51,3 +51,25 @@ def test_a_form_without_our_token_is_told_with_its_reason_and_route(written):
     assert Client(enforce_csrf_checks=True).post(f"/reviews/7/decision?{TYPED}", {"a": TYPED}).status_code == 403
     assert any("CSRF" in line and "<int:review_id>" in line for line in written)
     assert TYPED not in "\n".join(written)
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments", "told"),
+    [
+        (f"Invalid request from ip=127.0.0.1: Invalid HTTP Header: '{TYPED}'", (), "Invalid request from ip=127.0.0.1: what was sent is not quoted"),
+        (f"Invalid request from ip=::1: Invalid chunk size: b'{TYPED}'", (), "Invalid request from ip=::1: what was sent is not quoted"),
+        ("Error handling request %s %s", ("GET", f"/records?where={TYPED}"), "Error handling request"),
+        ("Listening at: %s (%s)", ("http://127.0.0.1:8000", 7), "Listening at: http://127.0.0.1:8000 (7)"),
+    ],
+)  # fmt: skip
+def test_the_web_servers_own_log_quotes_no_request(line, arguments, told):
+    record = logging.LogRecord("gunicorn.error", logging.WARNING, __file__, 1, line, arguments, None)
+    assert NoRequests().filter(record)
+    assert record.getMessage() == told
+
+
+def test_the_web_process_filters_its_servers_log():
+    from opendata import wsgi
+
+    assert wsgi.application is not None
+    assert any(isinstance(kept, NoRequests) for kept in logging.getLogger("gunicorn.error").filters)
