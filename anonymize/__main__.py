@@ -3,6 +3,8 @@
 ``python -m anonymize bounds RECIPE.json --input FILE [--epsilon 0.1] [--share 0.99]`` and
 ``python -m anonymize assess ORIGINAL RELEASE --recipe RECIPE.json [--holdout FILE] [--sample-fraction 0.1]``.
 
+A file without a header is read with ``--no-header --names person,age,…``.
+
 Exit status: 0 done; 2 the recipe or the input cannot be used, with one clear line; 3 the privacy asked for cannot be
 met, and no data file is left behind.
 """
@@ -10,6 +12,7 @@ met, and no data file is left behind.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 import tempfile
@@ -20,6 +23,7 @@ from anonymize import recipe as recipes
 from anonymize import reports
 from anonymize.errors import AnonymizeError, InputError, RecipeError
 from anonymize.tables.choice import ENGINES, open_engine
+from anonymize.tables.header import MODES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,33 +59,34 @@ def _told(error: AnonymizeError) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m anonymize", description="k-anonymity and differential privacy for tables about people.")
     commands = parser.add_subparsers(dest="command", required=True)
-    profile = commands.add_parser("profile", help="what the columns of a file are and seem to be; shows no value")
+    heading = _heading_options()
+    profile = commands.add_parser("profile", parents=[heading], help="what the columns of a file are and seem to be; shows no value")
     profile.add_argument("file", type=Path)
-    run = commands.add_parser("run", help="run a recipe on a file")
+    run = commands.add_parser("run", parents=[heading], help="run a recipe on a file")
     run.add_argument("recipe", type=Path)
     run.add_argument("--input", type=Path, required=True)
     run.add_argument("--output", type=Path, required=True)
     run.add_argument("--engine", choices=ENGINES, default="duck", help="where rows live meanwhile: DuckDB, pandas (all in memory), or Spark at the master that ANONYMIZE_SPARK_MASTER names")
     run.add_argument("--key-file", type=Path, help="32 or more random bytes: the key of pseudonyms that are the same in every release of the dataset")
     run.add_argument("--table", action="append", default=[], metavar="NAME=FILE", help="a table that the recipe appends; once for each")
-    choose = commands.add_parser("frontier", help="risk against usefulness for several k, l and methods: a table and a picture to choose by; exact figures")
+    choose = commands.add_parser("frontier", parents=[heading], help="risk against usefulness for several k, l and methods: a table and a picture to choose by; exact figures")
     choose.add_argument("recipe", type=Path)
     choose.add_argument("--input", type=Path, required=True)
     choose.add_argument("--output", type=Path, required=True)
     choose.add_argument("--k", default="2,5,10,20", help="values of k, with commas between")
     choose.add_argument("--l", default="", help="values of distinct l-diversity for every sensitive column; 1 asks nothing; default: what the recipe asks")
     choose.add_argument("--methods", default="full_domain,local_recoding", help="full_domain, local_recoding, fixed (with the recipe's levels)")
-    foresee = commands.add_parser("forecast", help="expected errors of a DP table by size of cell, for other ε and coarser grids; draws no noise; exact figures")
+    foresee = commands.add_parser("forecast", parents=[heading], help="expected errors of a DP table by size of cell, for other ε and coarser grids; draws no noise; exact figures")
     foresee.add_argument("recipe", type=Path)
     foresee.add_argument("--input", type=Path, required=True)
     foresee.add_argument("--output", type=Path, required=True)
     foresee.add_argument("--factors", default="0.25,0.5,2,4", help="other ε, as multiples of the recipe's, with commas between")
-    bound = commands.add_parser("bounds", help="limits and bounds for a DP table, estimated with differential privacy: a release, that costs epsilon")
+    bound = commands.add_parser("bounds", parents=[heading], help="limits and bounds for a DP table, estimated with differential privacy: a release, that costs epsilon")
     bound.add_argument("recipe", type=Path, help="the limits and bounds in it play no part")
     bound.add_argument("--input", type=Path, required=True)
     bound.add_argument("--epsilon", default="0.1", help="what the look may cost; default 0.1")
     bound.add_argument("--share", default="0.99", help="of the persons, how many a bound should cover; default 0.99")
-    assess = commands.add_parser("assess", help="what a release gives away and is still good for, against its original; exact figures, for the officer")
+    assess = commands.add_parser("assess", parents=[heading], help="what a release gives away and is still good for, against its original; exact figures, for the officer")
     assess.add_argument("original", type=Path)
     assess.add_argument("release", type=Path)
     assess.add_argument("--recipe", type=Path, required=True)
@@ -89,6 +94,20 @@ def _parser() -> argparse.ArgumentParser:
     assess.add_argument("--sample-fraction", type=float, default=1.0, help="the original's share of its population, above 0 and at most 1")
     commands.add_parser("schema", help="print the JSON Schema of a recipe")
     return parser
+
+
+def _heading_options() -> argparse.ArgumentParser:
+    """What all commands that read a table take: whether its first record names the columns."""
+    options = argparse.ArgumentParser(add_help=False)
+    header = options.add_mutually_exclusive_group()
+    header.add_argument("--header", choices=MODES, default="auto", help="whether the first line names the columns; auto: yes, but a line that looks like data is refused")
+    header.add_argument("--no-header", dest="header", action="store_const", const="absent", help="the first line is data; needs --names")
+    options.add_argument("--names", default="", help="the columns' names where there is no header, with commas between, as in a line of CSV")
+    return options
+
+
+def _names(options: argparse.Namespace) -> list[str]:
+    return next(csv.reader([options.names]), [])
 
 
 def _recipe(path: Path) -> recipes.Recipe:
@@ -99,14 +118,15 @@ def _recipe(path: Path) -> recipes.Recipe:
     return recipes.loads(text)
 
 
-def _load(source: Path, scratch: Path, name: str = "typed") -> Path:
-    """The file as typed Parquet in ``scratch``."""
+def _load(source: Path, scratch: Path, name: str = "typed", options: argparse.Namespace | None = None) -> Path:
+    """The file as typed Parquet in ``scratch``; ``options`` say what is known of its header."""
     from anonymize.tables.files import read_upload
 
     if not source.is_file():
         raise InputError(f"there is no file {source.name!r} at the place given")
     typed = scratch / f"{name}.parquet"
-    for note in read_upload(source, file_name=source.name, output=typed, scratch=scratch).notes:
+    header, names = (options.header, _names(options)) if options else ("auto", [])
+    for note in read_upload(source, file_name=source.name, output=typed, scratch=scratch, header=header, names=names).notes:
         print(f"anonymize: note: {note}", file=sys.stderr)
     return typed
 
@@ -125,7 +145,7 @@ def _profile(options: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
         scratch = Path(name)
-        typed = _load(options.file, scratch)
+        typed = _load(options.file, scratch, options=options)
         with DuckEngine(temp_directory=scratch) as engine:
             profile = profile_table(engine, engine.scan_parquet(typed))
     print(json.dumps(profile.as_dict(), ensure_ascii=False, indent=2))
@@ -142,7 +162,7 @@ def _run(options: argparse.Namespace) -> None:
     keys = FreshKeys(read_key(options.key_file) if options.key_file else None)
     with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
         scratch = Path(name)
-        typed = _load(options.input, scratch)
+        typed = _load(options.input, scratch, options=options)
         tables = _tables(options.table, scratch)
         with open_engine(options.engine, temp_directory=scratch) as engine:
             result = pipeline.run(
@@ -164,7 +184,7 @@ def _frontier(options: argparse.Namespace) -> None:
     ks, ls, methods = _numbers("--k", options.k), _numbers("--l", options.l), [part.strip() for part in options.methods.split(",")]
     with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
         scratch = Path(name)
-        typed = _load(options.input, scratch)
+        typed = _load(options.input, scratch, options=options)
         found = frontier(recipe, typed, ks=ks, ls=ls, methods=methods, folder=options.recipe.parent, scratch=scratch)
     options.output.mkdir(parents=True, exist_ok=True)
     written["json"].write_text(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -187,7 +207,7 @@ def _forecast(options: argparse.Namespace) -> None:
     recipe, factors = _recipe(options.recipe), _factors(options.factors)
     with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
         scratch = Path(name)
-        typed = _load(options.input, scratch)
+        typed = _load(options.input, scratch, options=options)
         found = forecast(recipe, typed, factors=factors, folder=options.recipe.parent, scratch=scratch)
     options.output.mkdir(parents=True, exist_ok=True)
     written["json"].write_text(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -223,7 +243,7 @@ def _bounds(options: argparse.Namespace) -> None:
     recipe, epsilon, share = _recipe(options.recipe), _decimal("--epsilon", options.epsilon), _decimal("--share", options.share)
     with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
         scratch = Path(name)
-        typed = _load(options.input, scratch)
+        typed = _load(options.input, scratch, options=options)
         found = propose_bounds(
             recipe, typed, epsilon=epsilon, share=share, folder=options.recipe.parent, scratch=scratch, before_noise=nobody_to_charge
         )
@@ -243,8 +263,8 @@ def _assess(options: argparse.Namespace) -> None:
     recipe = _recipe(options.recipe)
     with tempfile.TemporaryDirectory(prefix="anonymize-") as name:
         scratch = Path(name)
-        original, release = _load(options.original, scratch, "original"), _load(options.release, scratch, "release")
-        holdout = _load(options.holdout, scratch, "holdout") if options.holdout else None
+        original, release = _load(options.original, scratch, "original", options), _load(options.release, scratch, "release", options if options.header == "present" else None)
+        holdout = _load(options.holdout, scratch, "holdout", options) if options.holdout else None
         found = assess(
             recipe, original, release, folder=options.recipe.parent, holdout=holdout, sample_fraction=options.sample_fraction
         )

@@ -63,6 +63,15 @@ class InputError(AnonymizeError):
     code = "invalid_input"
 
 
+class HeaderLooksLikeValues(InputError):
+    """What should name the columns looks like somebody's record, or one of the names like somebody's number or address.
+
+    It is not quoted, anywhere. If the file has no header, upload it again, say so, and name the columns.
+    """
+
+    code = "header_looks_like_values"
+
+
 class PrivacyNotMet(AnonymizeError):
     """The privacy that the recipe asks for cannot be reached on this input, or a check of the output failed.
 

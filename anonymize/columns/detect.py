@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from anonymize.columns.identifiers import (
+from anonymize.columns.schema import Cue, cue_of
+from anonymize.value_kinds import (
     DIRECT,
     WHOLE,
     has_name_form,
@@ -18,7 +19,6 @@ from anonymize.columns.identifiers import (
     is_h3_cell,
     is_postal_address,
 )
-from anonymize.columns.schema import Cue, cue_of
 
 MATCHING = 0.8  # share of distinct values that must pass a test for the values alone to decide
 FEW_SHARE = 0.05  # share, or ...

@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from anonymize.errors import InputError, Problem
+from anonymize.tables.header import SAMPLE_RECORDS
 from anonymize.tables.limits import Limits
 
 DELIMITERS = (",", ";", "\t", "|")
-SAMPLE_RECORDS = 1000
 HEADER_BYTES = 1 << 20  # in which the header must end
 
 _LF, _CR, _QUOTE = 10, 13, 34
@@ -65,6 +65,19 @@ def read_header(head: bytes) -> Header:
 
 
 _EMPTY = Problem("empty_file", "no text")
+
+
+def first_records(text: bytes, delimiter: str) -> list[list[str]]:
+    """The first records, at most SAMPLE_RECORDS, of a text (UTF-8) that may end in the middle of one."""
+    rows = csv.reader(io.StringIO(text.decode("utf-8", "ignore"), newline=""), delimiter=delimiter)
+    records: list[list[str]] = []
+    try:
+        while len(records) < SAMPLE_RECORDS:
+            record = next(rows)
+            records += [record] if record else []
+    except (StopIteration, csv.Error):  # a field longer than the csv module takes: what came before will do
+        pass
+    return records
 
 
 def _record_end(head: bytes, begin: int) -> int:

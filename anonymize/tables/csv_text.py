@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from anonymize.errors import InputError, Problem
+from anonymize.tables import header as headers
 from anonymize.tables import names
-from anonymize.tables.csv_structure import HEADER_BYTES, Header, Structure, lines_of, read_header, scan
+from anonymize.tables.csv_structure import HEADER_BYTES, Header, Structure, first_records, lines_of, read_header, scan
 from anonymize.tables.encoding import TextEncoding, decide, only_carriage_returns, utf8_blocks
+from anonymize.tables.header import Heading
 from anonymize.tables.limits import MEBIBYTE, Limits
 from anonymize.tables.staging import Staged, quietly, stand_ins, write_batches
 
@@ -35,10 +37,10 @@ class Text:
         return Text(self.path, self.start + count)
 
 
-def stage(source: Path, scratch: Path, limits: Limits) -> Staged:
+def stage(source: Path, scratch: Path, limits: Limits, heading: Heading) -> Staged:
     """Check every line, then parse. Raises :class:`InputError` with lines and columns, never values."""
     encoding = decide(source)
-    header = _header(source, encoding)
+    header = _header(source, encoding, limits, heading)
     columns = names.checked(header.names, limits)
     text = _as_utf8(source, encoding, header, scratch, limits)
     body = text.behind(header.end)
@@ -65,13 +67,19 @@ def stage(source: Path, scratch: Path, limits: Limits) -> Staged:
     )
 
 
-def _header(source: Path, encoding: TextEncoding) -> Header:
-    head = bytearray()
+def _header(source: Path, encoding: TextEncoding, limits: Limits, heading: Heading) -> Header:
+    """The header as the file has it, held against the records behind it; or one of the names given, before the first record."""
+    collected = bytearray()
     for block in utf8_blocks(source, encoding):
-        head += block
-        if len(head) >= HEADER_BYTES:
+        collected += block
+        if len(collected) >= HEADER_BYTES:
             break
-    return read_header(bytes(head[:HEADER_BYTES]))
+    head = bytes(collected[:HEADER_BYTES])
+    first = read_header(head)
+    if heading.mode == "absent":
+        return Header(headers.given(heading, len(first.names), limits), first.delimiter, 0, 0)
+    headers.check(first.names, first_records(head[first.end :], first.delimiter), heading, limits)
+    return first
 
 
 def _as_utf8(source: Path, encoding: TextEncoding, header: Header, scratch: Path, limits: Limits) -> Text:

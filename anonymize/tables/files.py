@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from uuid import uuid4
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from anonymize.column_types import COLUMN_TYPES
 from anonymize.errors import AnonymizeError, InputError, NoRoom, Problem, no_room
 from anonymize.tables import csv_text, parquet_files, sheets
+from anonymize.tables.header import Heading
 from anonymize.tables.limits import Limits
 from anonymize.tables.staging import Staged
 from anonymize.tables.types import (
@@ -33,7 +34,7 @@ from anonymize.tables.types import (
     written,
 )
 
-_READERS: Mapping[str, Callable[[Path, Path, Limits], Staged]] = {
+_READERS: Mapping[str, Callable[[Path, Path, Limits, Heading], Staged]] = {
     ".csv": csv_text.stage,
     ".tsv": csv_text.stage,
     ".txt": csv_text.stage,
@@ -71,23 +72,28 @@ def read_upload(
     output: Path,
     scratch: Path,
     types: Mapping[str, str] | None = None,
+    header: str = "auto",
+    names: Sequence[str] = (),
     limits: Limits | None = None,
 ) -> Loaded:
     """Read ``source`` and write typed Parquet at ``output``.
 
     ``file_name`` is what the uploader called the file: only its extension counts, it is never used as a path.
     ``types`` declares types by column name; a value that does not fit is then an error, whatever the share.
+    ``header``: ``present``, the first record names the columns; ``absent``, it is data, and ``names`` are the columns' names;
+    ``auto``, it names them, and is refused where it looks like data (:mod:`anonymize.tables.header`).
     Memory is bounded: blocks of the file in Python, ``limits.memory`` in DuckDB. ``scratch`` is a folder for
     temporary files, which hold raw rows and are deleted before this returns or raises.
 
     Raises :class:`InputError` with its problems; nothing is left at ``output`` then.
     """
     bounds = Limits() if limits is None else limits
+    heading = Heading(header, tuple(names))
     part = output.with_name(f".{output.name}.{uuid4().hex}.part")
     fault, full = "", False
     try:
         with tempfile.TemporaryDirectory(dir=scratch, prefix="intake-") as folder:
-            loaded = _read(source, _extension(file_name), part, Path(folder), types or {}, bounds)
+            loaded = _read(source, _extension(file_name), part, Path(folder), types or {}, heading, bounds)
         os.replace(part, output)
         return loaded
     except AnonymizeError:
@@ -118,10 +124,14 @@ def _extension(file_name: str) -> str:
     return extension
 
 
-def _read(source: Path, extension: str, target: Path, scratch: Path, types: Mapping[str, str], limits: Limits) -> Loaded:
+def _read(
+    source: Path, extension: str, target: Path, scratch: Path, types: Mapping[str, str], heading: Heading, limits: Limits
+) -> Loaded:
     _check_content(source, extension)
-    parquet = extension == ".parquet"
-    staged = parquet_files.stage(source, scratch, limits, types) if parquet else _READERS[extension](source, scratch, limits)
+    if extension == ".parquet":
+        staged = parquet_files.stage(source, scratch, limits, types, heading)
+    else:
+        staged = _READERS[extension](source, scratch, limits, heading)
     _check_declared(types, staged)
     chosen = _finished(staged, target) if staged.finished else _typed(staged, target, scratch, types, limits)
     nulls = _nulls(target, staged)

@@ -19,11 +19,7 @@ _LOOK_ALIKE = str.maketrans(
 
 def checked(names: Sequence[str], limits: Limits) -> tuple[str, ...]:
     """The names without surrounding blanks. Raises :class:`InputError` that lists every bad one by its position."""
-    if not 0 < len(names) <= limits.columns:
-        raise InputError(
-            f"the file has {len(names):,} columns; at most {limits.columns:,} are read: leave out what is not needed",
-            problems=(Problem("too_many_columns", f"{len(names):,} columns"),),
-        )
+    refuse_number(names, limits)
     stripped = tuple(name.strip() for name in names)
     problems = [problem for i, name in enumerate(stripped, 1) for problem in _faults(i, name, limits)]
     problems += _repeated(stripped)
@@ -32,6 +28,15 @@ def checked(names: Sequence[str], limits: Limits) -> tuple[str, ...]:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InputError(f"the column names cannot be used: {first}{more}", problems=tuple(problems[: limits.problems]))
     return stripped
+
+
+def refuse_number(names: Sequence[str], limits: Limits) -> None:
+    """Raises :class:`InputError` for a table with no columns or too many."""
+    if not 0 < len(names) <= limits.columns:
+        raise InputError(
+            f"the file has {len(names):,} columns; at most {limits.columns:,} are read: leave out what is not needed",
+            problems=(Problem("too_many_columns", f"{len(names):,} columns"),),
+        )
 
 
 def look(name: str) -> str:

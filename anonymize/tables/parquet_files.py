@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from anonymize.errors import InputError, Problem
-from anonymize.tables import names
+from anonymize.tables import header, names
+from anonymize.tables.header import SAMPLE_RECORDS, Heading
 from anonymize.tables.limits import Limits
 from anonymize.tables.staging import Staged, quietly, stand_ins, write_batches
 from anonymize.tables.types import MAX_SCALE
@@ -36,15 +37,19 @@ _MAPPING: tuple[tuple[Callable[[pa.DataType], bool], Target], ...] = (
 )
 
 
-def stage(source: Path, scratch: Path, limits: Limits, declared: Mapping[str, str]) -> Staged:
-    """Check footer, sizes and types before a row is read. Raises :class:`InputError` naming the column.
+def stage(source: Path, scratch: Path, limits: Limits, declared: Mapping[str, str], heading: Heading) -> Staged:
+    """Check footer, sizes, names and types before the rows are read. Raises :class:`InputError` naming the column.
 
     ``declared``: types by column name. Where none is another than the file's own, what is staged is finished.
     """
+    if heading.mode == "absent":
+        message = "a Parquet file always names its columns: upload it without saying that it has no header"
+        raise InputError(message, problems=(Problem("wrong_header_declaration", message),))
     file = _open(source)
     schema = file.schema_arrow
     columns = names.checked(schema.names, limits)
     _check_sizes(file.metadata, limits)
+    header.check(columns, _first_records(file), heading, limits)
     targets = _targets(schema, columns)
     if file.metadata.num_rows == 0:
         raise InputError("the file has columns but no rows", problems=(Problem("no_rows", "no rows"),))
@@ -79,6 +84,26 @@ def _open(source: Path) -> pq.ParquetFile:
         (pa.ArrowException, OSError),
         "the file is no Parquet file, or its footer is damaged: write it again",
     )
+
+
+def _first_records(file: pq.ParquetFile) -> list[list[str]]:
+    """As text, blank where there is no plain value; none where they cannot be read, which is told later."""
+
+    def work() -> list[list[str]]:
+        batch = next(file.iter_batches(batch_size=SAMPLE_RECORDS, use_threads=False), None)
+        columns = [] if batch is None else [_texts(column) for column in batch.columns]
+        return [list(record) for record in zip(*columns, strict=True)]
+
+    try:
+        return work()
+    except (pa.ArrowException, OSError, ValueError):
+        return []
+
+
+def _texts(column: Any) -> list[str]:
+    if pa.types.is_nested(column.type):
+        return [""] * len(column)
+    return ["" if value is None else str(value) for value in column.to_pylist()]
 
 
 def _check_sizes(metadata: pq.FileMetaData, limits: Limits) -> None:

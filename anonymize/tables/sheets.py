@@ -13,6 +13,7 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
@@ -22,7 +23,8 @@ import pyarrow as pa
 from openpyxl.utils.exceptions import InvalidFileException
 
 from anonymize.errors import InputError, Problem
-from anonymize.tables import names
+from anonymize.tables import header, names
+from anonymize.tables.header import SAMPLE_RECORDS, Heading
 from anonymize.tables.limits import MEBIBYTE, Limits
 from anonymize.tables.staging import Staged, quietly, stand_ins, write_batches
 
@@ -36,13 +38,13 @@ _FORMULA = re.compile(rb"<c( [^>]*)?>\s*<f[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v
 _EMPTY_TEXT = b't="str"'  # the result is a text, and an empty one
 
 
-def stage(source: Path, scratch: Path, limits: Limits) -> Staged:
+def stage(source: Path, scratch: Path, limits: Limits, heading: Heading) -> Staged:
     """Check the archive, then read rows one at a time. Raises :class:`InputError` with rows, never values."""
     formulas = _check_archive(source, limits)
     with source.open("rb") as file:  # as an open file, for openpyxl judges paths by their extension
         book = quietly(lambda: _open(file), _UNREADABLE, _BROKEN)
         try:
-            return _stage_sheet(book, scratch, limits, formulas)
+            return _stage_sheet(book, scratch, limits, formulas, heading)
         finally:
             book.close()
 
@@ -54,16 +56,17 @@ def _open(file: BinaryIO) -> Any:
     return openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
 
 
-def _stage_sheet(book: Any, scratch: Path, limits: Limits, formulas: bool) -> Staged:
+def _stage_sheet(book: Any, scratch: Path, limits: Limits, formulas: bool, heading: Heading) -> Staged:
     if not book.worksheets:
         raise InputError("the workbook has no sheet with cells")
     sheet = book.worksheets[0]
     sheet.reset_dimensions()  # what a file says of its own size is not trusted
     rows = _filled(sheet.iter_rows(values_only=True), limits)
-    first = quietly(lambda: next(rows, None), _UNREADABLE, _BROKEN)
-    if first is None:
+    first = quietly(lambda: list(islice(rows, 1 + SAMPLE_RECORDS)), _UNREADABLE, _BROKEN)
+    if not first:
         raise InputError("the first sheet is empty", problems=(Problem("empty_file", "no cells"),))
-    columns = names.checked([_text(cell) or "" for cell in _trimmed(first[1])], limits)
+    columns = names.checked(_named(first, heading, limits), limits)
+    rows = chain(first if heading.mode == "absent" else first[1:], rows)
     numbers = Numbers()
     schema = pa.schema([(name, pa.string()) for name in stand_ins(len(columns))])
     target = scratch / "staged.parquet"
@@ -80,6 +83,16 @@ def _stage_sheet(book: Any, scratch: Path, limits: Limits, formulas: bool) -> St
         lines=numbers.of,
         notes=tuple(_notes(book, formulas)),
     )
+
+
+def _named(first: Sequence[tuple[int, tuple[Any, ...]]], heading: Heading, limits: Limits) -> Sequence[str]:
+    """The first row, held against the rows behind it; or the names given, one for each column that has a cell in them."""
+    texts = [[_text(cell) for cell in _trimmed(row)] for _, row in first]
+    if heading.mode == "absent":
+        return header.given(heading, max(map(len, texts)), limits)
+    found = [cell or "" for cell in texts[0]]
+    header.check(found, texts[1:], heading, limits)
+    return found
 
 
 def _notes(book: Any, formulas: bool) -> Iterator[str]:

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from anonymize.errors import Problem
+from anonymize.tables.header import MODES, Heading
 from catalog.api import pagination
 from catalog.api.documented import IDEMPOTENCY_KEY, LARGEST_ID, MixedView, location, path_id, path_slug
 from catalog.api.idempotency import idempotent
@@ -235,13 +236,16 @@ _RAW = OpenApiTypes.BINARY
 _FILE_NAME_QUERY = OpenApiParameter(
     "file_name", {"type": "string", "maxLength": receiving.MAX_NAME}, description="What the file is called; its ending helps to read it."
 )
+_HEADER_QUERY = OpenApiParameter("header", OpenApiTypes.STR, enum=list(MODES), description=serializers.HEADER_HELP)
+_NAMES_QUERY = OpenApiParameter("names", OpenApiTypes.STR, description=serializers.NAMES_HELP)
+_SAID_IN_ADDRESS = ("header", "names")
 
 
 class VersionsView(MixedView):
     """Uploaded versions of a dataset."""
 
     required_scopes: ClassVar = {"GET": "read", "POST": "datasets:write"}
-    parameters: ClassVar = {"GET": pagination.PARAMETERS, "POST": frozenset({"file_name"})}
+    parameters: ClassVar = {"GET": pagination.PARAMETERS, "POST": frozenset({"file_name", *_SAID_IN_ADDRESS})}
 
     @extend_schema(
         operation_id="versions_list", tags=["versions"], parameters=[path_slug(), *pagination.DOCUMENTED],
@@ -255,7 +259,7 @@ class VersionsView(MixedView):
 
     @extend_schema(
         operation_id="versions_create", tags=["versions"],
-        parameters=[path_slug(), _FILE_NAME_QUERY, IDEMPOTENCY_KEY, location(202)],
+        parameters=[path_slug(), _FILE_NAME_QUERY, _HEADER_QUERY, _NAMES_QUERY, IDEMPOTENCY_KEY, location(202)],
         request={
             "multipart/form-data": OpenApiRequest(serializers.UploadSerializer, encoding={"types": {"contentType": "application/json"}}),
             **dict.fromkeys(receiving.RAW_TYPES, _RAW),
@@ -266,7 +270,7 @@ class VersionsView(MixedView):
         """Upload a file: as a form, or as the body itself. It is sealed as it arrives; a worker checks it next."""
         dataset = dataset_at(slug)
         check_can_edit(signed_in(request), dataset)
-        with receiving.receive(request._request, file_name=_file_name(request)) as received:
+        with receiving.receive(request._request, file_name=_file_name(request), heading=_heading(request)) as received:
             request.received = received  # type: ignore[attr-defined]
             return self._register(request, dataset)
 
@@ -275,10 +279,20 @@ class VersionsView(MixedView):
         received: receiving.Received = request.received  # type: ignore[attr-defined]
         made = services.receive_version(
             by=signed_in(request), dataset=dataset, file_name=received.file_name, sealed=received.keep(),
-            declared_types=received.declared_types,
+            declared_types=received.declared_types, heading=received.heading,
         )  # fmt: skip
         address = f"/api/v1/datasets/{dataset.slug}/versions/{made.pk}"
         return Response(serializers.shown(made), status=202, headers={"Location": address})
+
+
+def _heading(request: Request) -> Heading | None:
+    """As the address says it: a body that is the file itself has no other place for it. A form says it in its parts."""
+    said = {name: request.query_params.getlist(name) for name in _SAID_IN_ADDRESS}
+    if any(len(values) > 1 for values in said.values()):
+        raise InvalidParameter("header and names are given once.")
+    if not any(said.values()):
+        return None
+    return receiving.declared(*(values[0] if values else None for values in said.values()))
 
 
 def _file_name(request: Request) -> str | None:
@@ -309,7 +323,7 @@ class VersionView(MixedView):
         responses={200: serializers.VersionSerializer},
     )  # fmt: skip
     def delete(self, request: Request, slug: str, version_id: int) -> Response:
-        """Destroy the raw data for good. The record of it stays, and so does what was published of it."""
+        """Destroy the raw data for good, and the words of its record: names, notes, errors. What was published of it stays."""
         version = version_at(slug, version_id)
         check_can_edit(signed_in(request), version.dataset)
         reason = request.query_params.get("reason", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from typing import Any, Final
@@ -90,9 +91,29 @@ def described(dataset: Dataset) -> dict[str, Any]:
 
 
 class UploadForm(forms.Form):
-    """Only for its fields' labels: the file never passes through it (see the view)."""
+    """What is said of a file beside it: the file itself never passes through a form (see the view)."""
 
-    file = forms.FileField(label=gettext_lazy("File"), help_text=gettext_lazy("CSV (any delimiter and encoding), Parquet or XLSX."))
+    header = forms.ChoiceField(
+        required=False, widget=forms.RadioSelect, label=gettext_lazy("The first line of the file"),
+        choices=[
+            ("auto", gettext_lazy("names the columns, I think: stop if it looks like data")),
+            ("present", gettext_lazy("names the columns, also where the names are numbers or dates")),
+            ("absent", gettext_lazy("is data already: the file has no header")),
+        ],
+    )  # fmt: skip
+    names = forms.CharField(
+        required=False, strip=False, max_length=300_000, widget=forms.Textarea(attrs={"rows": 3}), label=gettext_lazy("Names of the columns"),
+        help_text=gettext_lazy("Only for a file without a header: one name for each column, in their order, separated by commas or on lines of their own. Choose names that say what a column holds; never a person's name or number."),
+    )  # fmt: skip
+
+    def clean_names(self) -> list[str]:
+        """As lines of CSV, so that a name may hold a comma."""
+        lines = self.cleaned_data["names"].splitlines()
+        try:
+            return [name.strip() for row in csv.reader(lines, strict=True, skipinitialspace=True) for name in row if name.strip()]
+        except csv.Error:
+            pass  # told below, outside this block: the module's own error may quote the text
+        raise forms.ValidationError(_("The names cannot be read: quote a name that holds a comma or a quote."))
 
 
 class HierarchyForm(forms.Form):

@@ -22,6 +22,7 @@ from catalog.audit.errors import Conflict, PlatformError, failure, our_fault
 from catalog.audit.leases import claim, expired, renewing
 from catalog.audit.transitions import move
 from catalog.datasets import vault
+from catalog.datasets.destroying import undeclared
 from catalog.datasets.models import Column, Version
 from catalog.datasets.states import CHECKING, READY, RECEIVED, REJECTED, VERSION
 
@@ -52,8 +53,9 @@ def _read(version: Version, folder: Path) -> tuple[Loaded, Profile, Path]:
     if digest != version.sha256:
         raise PlatformError("The sealed file is not the one that was uploaded: its SHA-256 differs. Upload it again.")
     loaded = read_upload(
-        raw, file_name=version.file_name, output=typed, scratch=folder, types=version.declared_types or None
-    )
+        raw, file_name=version.file_name, output=typed, scratch=folder, types=version.declared_types or None,
+        header=version.header, names=version.names,
+    )  # fmt: skip
     raw.unlink()
     with DuckEngine(memory_limit=settings.ENGINE_MEMORY_LIMIT, temp_directory=folder) as engine:
         profile = profile_table(engine, engine.scan_parquet(typed))
@@ -89,7 +91,7 @@ def _reject(version: Version, error: dict[str, Any]) -> None:
     with transaction.atomic():
         move(
             VERSION, version, to=REJECTED, by=None, action="version.rejected", require={"attempt": version.attempt},
-            detail={"code": error["code"]}, changes={"error": error, "lease_until": None, "checked_at": timezone.now()},
+            detail={"code": error["code"]}, changes={**undeclared(), "error": error, "lease_until": None, "checked_at": timezone.now()},
         )  # fmt: skip
         transaction.on_commit(lambda: vault.destroy(version.sealed_name))
 

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from anonymize.recipe import Role
+from anonymize.tables.header import MODES
 from catalog.audit.leases import Leased
 from catalog.datasets.states import CHECKING, READY, RECEIVED, VERSION
 
@@ -120,6 +121,8 @@ class Version(Leased):
     sealed_name = models.CharField(max_length=200, unique=True, help_text="name of the sealed upload in the vault")
     typed_name = models.CharField(max_length=200, blank=True, help_text="name of the sealed typed Parquet in the vault")
     declared_types = models.JSONField(default=dict, blank=True)
+    header = models.CharField(max_length=10, choices=[(mode, mode) for mode in MODES], default="auto", help_text="whether the first record names the columns, as declared")
+    names = models.JSONField(default=list, blank=True, help_text="the columns' names, declared with a file that has no header")
     format = models.CharField(max_length=20, blank=True)
     encoding = models.CharField(max_length=20, blank=True)
     delimiter = models.CharField(max_length=4, blank=True)
@@ -135,6 +138,7 @@ class Version(Leased):
         constraints = [
             models.UniqueConstraint(fields=["dataset", "number"], name="version_number_once_per_dataset"),
             models.CheckConstraint(condition=Q(state__in=VERSION.names), name="version_state_known"),
+            models.CheckConstraint(condition=Q(header__in=MODES), name="version_header_known"),
             models.CheckConstraint(
                 condition=~Q(state=READY) | (Q(rows__isnull=False) & ~Q(typed_name="")), name="version_ready_has_a_table"
             ),

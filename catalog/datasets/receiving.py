@@ -6,7 +6,7 @@ sealed is destroyed again on every way out but one: the caller keeps it by :meth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from django.http import HttpRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 
 from anonymize.column_types import COLUMN_TYPES
-from anonymize.errors import Problem
+from anonymize.errors import InputError, Problem
+from anonymize.tables.header import MODES, Heading
 from catalog.audit.errors import Invalid, PlatformError, TooLarge, Unsupported
 from catalog.datasets import vault
 from catalog.datasets.upload import SealedUpload, SealingUploadHandler
@@ -33,6 +34,7 @@ FORM: Final = "multipart/form-data"
 MAX_FORM_OVERHEAD: Final = 16 * 1024**2  # boundaries, headers and fields around the file
 MAX_NAME: Final = 1000
 MAX_TYPES: Final = 5000
+PARTS: Final = ("types", "header", "names")  # of a form, beside the file
 
 
 class BadUpload(PlatformError):
@@ -42,10 +44,11 @@ class BadUpload(PlatformError):
 
 
 class Received:
-    """A sealed file with what the caller said of it. ``declared_types``: column → type, for columns to be read as such."""
+    """A sealed file with what the caller said of it. ``declared_types``: column → type, for columns to be read as such;
+    ``heading``: whether the first record names the columns."""
 
-    def __init__(self, sealed: vault.Sealed, file_name: str, declared_types: Mapping[str, str]) -> None:
-        self.sealed, self.file_name, self.declared_types = sealed, file_name, dict(declared_types)
+    def __init__(self, sealed: vault.Sealed, file_name: str, declared_types: Mapping[str, str], heading: Heading) -> None:
+        self.sealed, self.file_name, self.declared_types, self.heading = sealed, file_name, dict(declared_types), heading
         self._kept = False
 
     def keep(self) -> vault.Sealed:
@@ -55,8 +58,8 @@ class Received:
 
     @property
     def fingerprint(self) -> bytes:
-        """Equal for equal content, name and types."""
-        said = [self.sealed.sha256, self.file_name, sorted(self.declared_types.items())]
+        """Equal for equal content, name, types and header."""
+        said = [self.sealed.sha256, self.file_name, sorted(self.declared_types.items()), self.heading.mode, self.heading.names]
         return orjson.dumps(said)
 
     def discard_unless_kept(self) -> None:
@@ -65,21 +68,23 @@ class Received:
 
 
 @contextmanager
-def receive(request: HttpRequest, *, file_name: str | None = None) -> Iterator[Received]:
+def receive(request: HttpRequest, *, file_name: str | None = None, heading: Heading | None = None) -> Iterator[Received]:
     """Seal the request's file, in bounded memory, and hand it out; destroyed when the block ends without ``keep``.
+
+    ``file_name`` and ``heading`` are what the address says; a form says more of the header in its parts.
 
     Raises:
         TooLarge, Unsupported, BadUpload: see there; nothing is kept.
         Invalid: no ``file`` part, more than one, unknown parts, or types that are none; nothing is kept.
     """
-    received = _reader(request)(request, file_name)
+    received = _reader(request)(request, file_name, heading)
     try:
         yield received
     finally:
         received.discard_unless_kept()
 
 
-def _reader(request: HttpRequest) -> Callable[[HttpRequest, str | None], Received]:
+def _reader(request: HttpRequest) -> Callable[[HttpRequest, str | None, Heading | None], Received]:
     kind = (request.content_type or "").lower()
     if kind != FORM and kind not in RAW_TYPES:
         raise Unsupported(f"Send a form ({FORM}) with a part named file, or the file itself as {', '.join(RAW_TYPES)}.")
@@ -129,25 +134,26 @@ def _source(request: HttpRequest) -> Any:
     return request.META["wsgi.input"] if chunked else request
 
 
-def _from_body(request: HttpRequest, file_name: str | None) -> Received:
+def _from_body(request: HttpRequest, file_name: str | None, heading: Heading | None) -> Received:
     body = _Counted(request)
     sealed = vault.seal(body, prefix="uploads")
     try:
         body.check_whole()
-        return Received(sealed, _named(file_name or RAW_TYPES[str(request.content_type).lower()]), {})
+        return Received(sealed, _named(file_name or RAW_TYPES[str(request.content_type).lower()]), {}, heading or Heading())
     except BaseException:
         vault.destroy(sealed.name)
         raise
 
 
-def _from_form(request: HttpRequest, file_name: str | None) -> Received:
+def _from_form(request: HttpRequest, file_name: str | None, heading: Heading | None) -> Received:
     body, handler = _Counted(request), SealingUploadHandler(request)
     try:
         source: Any = body
         fields, files = MultiPartParser(request.META, source, [handler], request.encoding).parse()
         body.check_whole()
         upload = _only_file(files, fields)
-        return Received(upload.sealed, _named(file_name or upload.name or "upload"), _types(fields.get("types")))
+        said = heading or declared(fields.get("header"), fields.get("names"))
+        return Received(upload.sealed, _named(file_name or upload.name or "upload"), _types(fields.get("types")), said)
     except (MultiPartParserError, SuspiciousOperation) as error:
         handler.upload_interrupted()
         if isinstance(error, RequestDataTooBig):
@@ -163,10 +169,37 @@ def _only_file(files: Any, fields: Any) -> SealedUpload:
     if [name for name, _ in parts] != ["file"]:
         raise _wrong("/file", "Send exactly one file, in a part named file that has a file name. Nothing was kept.")
     for name in fields:
-        if name != "types":
-            raise _wrong("", "The form has a part that is not known here; beside file there is only types. Nothing was kept.")
+        if name not in PARTS:
+            raise _wrong("", f"The form has a part that is not known here; beside file there are {', '.join(PARTS)}. Nothing was kept.")
     upload: SealedUpload = parts[0][1]
     return upload
+
+
+def declared(header: str | None, names: str | None) -> Heading:
+    """What the caller says of the first record: one of MODES, and names as a JSON array. Raises :class:`Invalid`."""
+    mode = header or "auto"
+    if mode not in MODES:
+        raise _wrong("/header", f"header is one of {', '.join(MODES)}. Nothing was kept.")
+    try:
+        listed = orjson.loads(names) if names and names.strip() else []
+    except orjson.JSONDecodeError:
+        listed = None
+    if not (isinstance(listed, list) and len(listed) <= MAX_TYPES and all(_is_name(name) for name in listed)):
+        raise _wrong("/names", f"names is an array of at most {MAX_TYPES} texts, one for each column. Nothing was kept.")
+    return heading_of(mode, listed)
+
+
+def heading_of(mode: str, names: Sequence[str]) -> Heading:
+    """Raises :class:`Invalid` where the two do not go together."""
+    try:
+        return Heading(mode, tuple(names))
+    except InputError:
+        message = "A file without a header needs the names of its columns, and only such a file takes them. Nothing was kept."
+    raise _wrong("/names", message)
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and "\0" not in name and len(name) <= MAX_NAME
 
 
 def _types(text: str | None) -> dict[str, str]:

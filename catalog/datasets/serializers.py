@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from anonymize.column_types import COLUMN_TYPES
 from anonymize.recipe import Role
+from anonymize.tables.header import MODES
 from catalog.api.documented import SLUG_PATTERN, FailureView
 from catalog.api.fields import Day, Document, Text, Truth
 from catalog.api.serializers import StrictSerializer
@@ -163,11 +164,20 @@ def shown_hierarchy(kept: HierarchyFile) -> dict[str, Any]:
 # --- versions ----------------------------------------------------------------------------------------------------
 
 
+HEADER_HELP = (
+    "Whether the first record names the columns: present, absent, or auto, which takes it for names and refuses it where it looks like data. "
+    "Somebody's number or address is never taken for a name."
+)
+NAMES_HELP = "JSON: the names of the columns, in order, of a file whose header is absent."
+
+
 class UploadSerializer(serializers.Serializer):
-    """A form: the file, and types for columns that should be read as such."""
+    """A form: the file, types for columns that should be read as such, and what is known of its header."""
 
     file = serializers.FileField()
     types = serializers.CharField(required=False, help_text="JSON: column → " + " | ".join(COLUMN_TYPES))
+    header = serializers.ChoiceField(choices=MODES, required=False, help_text=HEADER_HELP)
+    names = serializers.CharField(required=False, help_text=NAMES_HELP)
 
 
 class ColumnSerializer(serializers.Serializer):
@@ -192,13 +202,14 @@ class VersionListedSerializer(serializers.Serializer):
     number = serializers.IntegerField()
     dataset = serializers.CharField()
     state = serializers.ChoiceField(choices=VERSION.names)
-    file_name = serializers.CharField()
+    file_name = serializers.CharField(allow_blank=True, help_text="blank once the version is destroyed")
     bytes = serializers.IntegerField()
     sha256 = serializers.CharField()
     rows = serializers.IntegerField(allow_null=True)
     format = serializers.CharField(allow_blank=True)
     encoding = serializers.CharField(allow_blank=True)
     delimiter = serializers.CharField(allow_blank=True)
+    header = serializers.ChoiceField(choices=MODES, help_text="what the uploader said of the first record")
     notes = serializers.ListField(child=serializers.CharField())
     error = FailureView(allow_null=True)
     uploaded_by = serializers.CharField()
@@ -243,7 +254,7 @@ def shown_column(column: Column) -> dict[str, Any]:
 
 def listed(version: Version) -> dict[str, Any]:
     names = (
-        "number", "state", "file_name", "bytes", "sha256", "rows", "format", "encoding", "delimiter", "notes", "error",
+        "number", "state", "file_name", "bytes", "sha256", "rows", "format", "encoding", "delimiter", "header", "notes", "error",
         "uploaded_at", "checked_at",
     )  # fmt: skip
     said = {name: getattr(version, name) for name in names}

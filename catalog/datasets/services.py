@@ -17,16 +17,19 @@ from anonymize.columns import hierarchy_files, hierarchy_places, population_file
 from anonymize.errors import Problem, RecipeError
 from anonymize.recipe import Column as RecipeColumn
 from anonymize.recipe import Role as ColumnRole
+from anonymize.tables.header import Heading, refuse_personal
 from catalog.audit import services as audit
 from catalog.audit.doorbell import ring_on_commit
 from catalog.audit.errors import Conflict, Invalid
 from catalog.audit.transitions import move
 from catalog.datasets import vault
+from catalog.datasets.destroying import forget_columns, wordless
 from catalog.datasets.models import Column, Contract, Dataset, HierarchyFile, Source, Version
 from catalog.datasets.policies import check_can_create, check_can_edit, check_can_hand_over, check_can_take_over
 from catalog.datasets.states import DESTROYED, READY, VERSION
 from catalog.ledger.models import Population
 from catalog.people.models import Organisation, User
+from catalog.people.services import forget_answers_to
 
 MAX_HIERARCHY_BYTES = 16 * 1024**2
 MAX_LAYER_BYTES = 32 * 1024**2
@@ -225,22 +228,26 @@ def display_name(file_name: str) -> str:
 
 
 def receive_version(
-    *, by: User, dataset: Dataset, file_name: str, sealed: vault.Sealed, declared_types: Mapping[str, str] | None = None
-) -> Version:
+    *, by: User, dataset: Dataset, file_name: str, sealed: vault.Sealed,
+    declared_types: Mapping[str, str] | None = None, heading: Heading | None = None,
+) -> Version:  # fmt: skip
     """Register a sealed upload as the dataset's next version and ring for a worker to check it.
 
-    Whatever goes wrong, the sealed file is removed again: an upload is wholly in or not in at all.
+    ``declared_types`` and ``heading`` are what the uploader says of the columns; no name in them may be somebody's number or
+    address (:class:`HeaderLooksLikeValues`). Whatever goes wrong, the sealed file is removed again: an upload is wholly in or not in at all.
     """
     try:
         check_can_edit(by, dataset)
         if sealed.bytes == 0:
             raise Invalid("The file is empty (0 bytes). Nothing was kept.")
+        said = heading or Heading()
+        refuse_personal([*said.names, *(declared_types or {})])
         with transaction.atomic():
             Dataset.objects.select_for_update().get(pk=dataset.pk)  # one number each
             number = (dataset.versions.aggregate(last=Max("number"))["last"] or 0) + 1
             version = Version.objects.create(
                 dataset=dataset, number=number, file_name=display_name(file_name), bytes=sealed.bytes, sha256=sealed.sha256,
-                sealed_name=sealed.name, declared_types=dict(declared_types or {}), uploaded_by=by,
+                sealed_name=sealed.name, declared_types=dict(declared_types or {}), header=said.mode, names=list(said.names), uploaded_by=by,
             )  # fmt: skip
             audit.record(by=by, action="version.received", subject=version, detail={"sha256": sealed.sha256, "bytes": sealed.bytes})
             ring_on_commit(CHECK_TASK, version)
@@ -270,7 +277,7 @@ def set_columns(*, by: User, version: Version, columns: Mapping[str, Mapping[str
         raise Invalid("Only one column can be the person key.", problems=(Problem("two_person_keys", "two person keys", pointer="/columns"),))
     with transaction.atomic():
         Column.objects.bulk_update(changed, ["role", "hierarchy", "title", "description"])
-        audit.record(by=by, action="columns.set", subject=version, detail={"roles": {c.name: c.role for c in changed}})
+        audit.record(by=by, action="columns.set", subject=version, detail={"roles": {str(c.position): c.role for c in changed}})
     return changed
 
 
@@ -290,12 +297,18 @@ def _apply(column: Column, settings: Mapping[str, Any], pointer: str) -> list[Pr
 
 
 def destroy_version(*, by: User, version: Version, reason: str) -> None:
-    """Destroy the raw data of a version in the vault, for good. Its record, and what was published of it, stay."""
+    """Destroy the raw data of a version in the vault, for good, and the words of its record with them.
+
+    What the record still says: see :mod:`catalog.datasets.destroying`. What was published of it stays. A rejected version has
+    no data any more; its words can be destroyed.
+    """
     check_can_edit(by, version.dataset)
     if not reason.strip():
         raise Invalid("Say why the data are destroyed.")
     names = (version.sealed_name, version.typed_name)
     with transaction.atomic():
-        move(VERSION, version, to=DESTROYED, by=by, action="version.destroyed", detail={"reason": reason})
+        move(VERSION, version, to=DESTROYED, by=by, action="version.destroyed", detail={"reason": reason}, changes=wordless(version))
+        forget_columns(version)
+        forget_answers_to(f"/api/v1/datasets/{version.dataset.slug}/versions")
         for name in names:
             transaction.on_commit(partial(vault.destroy, name))

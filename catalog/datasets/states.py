@@ -14,7 +14,7 @@ VERSION = StateTable(
         State(RECEIVED, owner="datasets", to=(CHECKING, REJECTED, DESTROYED)),
         State(CHECKING, owner="datasets", to=(READY, REJECTED, RECEIVED)),
         State(READY, owner="datasets", to=(DESTROYED,)),
-        State(REJECTED, owner="datasets"),
+        State(REJECTED, owner="datasets", to=(DESTROYED,)),
         State(DESTROYED, owner="datasets"),
     ),
 )

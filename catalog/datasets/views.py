@@ -13,9 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.audit.errors import Conflict, Invalid, PlatformError
 from catalog.datasets import services
-from catalog.datasets.forms import DatasetForm, HierarchyForm, column_forms, described
+from catalog.datasets.forms import DatasetForm, HierarchyForm, UploadForm, column_forms, described
 from catalog.datasets.models import Dataset, Version
 from catalog.datasets.policies import check_can_edit
+from catalog.datasets.receiving import heading_of
 from catalog.datasets.selectors import latest_ready
 from catalog.datasets.upload import SealedUpload, SealingUploadHandler
 from catalog.people.models import User
@@ -119,8 +120,12 @@ def _receive(request: HttpRequest, dataset: Dataset, handler: SealingUploadHandl
     file = request.FILES.get("file")
     if not isinstance(file, SealedUpload):
         raise Invalid("Choose a file first. Nothing was uploaded.")
+    form = UploadForm(request.POST)
+    if not form.is_valid():
+        raise Invalid("What you said of the first line cannot be used: choose one of the three, and separate names by commas. Nothing was kept.")
+    heading = heading_of(form.cleaned_data["header"] or "auto", form.cleaned_data["names"])
     handler.sealed.remove(file.sealed.name)  # receive_version answers for it from here
-    services.receive_version(by=actor(request), dataset=dataset, file_name=file.name or "upload", sealed=file.sealed)
+    services.receive_version(by=actor(request), dataset=dataset, file_name=file.name or "upload", sealed=file.sealed, heading=heading)
     return _back(dataset)
 
 

@@ -236,6 +236,11 @@ def forget_answers() -> int:
     return IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - ANSWERS_KEPT_FOR).delete()[0]
 
 
+def forget_answers_to(path: str) -> int:
+    """Remove the answers that were kept for repeated requests to an address: what they say was destroyed; how many."""
+    return IdempotentAnswer.objects.filter(path=path, status__isnull=False).delete()[0]
+
+
 def _manages(by: User | None) -> None:
     if by is not None:
         policies.check_can_manage_people(by)

@@ -8,10 +8,12 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from anonymize.errors import HeaderLooksLikeValues
 from catalog.datasets.forms import UploadForm, column_forms
 from catalog.datasets.models import Dataset, Version
 from catalog.datasets.policies import can_edit, check_can_see_inside
 from catalog.datasets.selectors import datasets_of, latest_ready
+from catalog.datasets.states import REJECTED
 from catalog.ledger.selectors import balance
 from catalog.people.pages import actor, private
 from catalog.people.policies import check_has_role
@@ -52,13 +54,19 @@ def _inside(dataset: Dataset) -> dict[str, Any]:
     ready = latest_ready(dataset)
     made = offers(dataset, ready) if ready else []
     return {
-        "dataset": dataset, "way": way(dataset), "versions": versions, "newest": versions[0] if versions else None, "ready": ready,
-        "columns": column_forms(ready), "hierarchies": dataset.hierarchy_files.order_by("name"), "upload_form": UploadForm(),
+        "dataset": dataset, "way": way(dataset), "versions": versions, "destructible": [v for v in versions if v == ready or v.state == REJECTED], "newest": versions[0] if versions else None, "ready": ready,
+        "columns": column_forms(ready), "hierarchies": dataset.hierarchy_files.order_by("name"), "upload_form": _upload_form(versions[0] if versions else None),
         "offers": made, "runs": runs_of(dataset).defer("report", "sample")[:FEW],
         "reviews": dataset.reviews.order_by("-id")[:FEW], "publications": dataset.publications.order_by("-number")[:FEW],
         "budget": balance(dataset.population) if dataset.population else None,
         "comparable": _comparable(made), **_measured(ready),
     }  # fmt: skip
+
+
+def _upload_form(newest: Version | None) -> UploadForm:
+    """What the next upload says, for a start: after a header that looked like data, that there is none."""
+    headless = newest is not None and (newest.error or {}).get("code") == HeaderLooksLikeValues.code
+    return UploadForm(initial={"header": "absent" if headless else "auto"})
 
 
 def _comparable(made: list[Offer]) -> str:

@@ -166,6 +166,7 @@ WORDS: Final[dict[str, Any]] = {
     "unsupported_media_type": gettext_lazy("This kind of file is not accepted"),
     "csrf_failed": gettext_lazy("The form has expired"),
     "invalid_input": gettext_lazy("The file cannot be used as it is"),
+    "header_looks_like_values": gettext_lazy("The first line looks like data, not like the names of columns"),
     "invalid_recipe": gettext_lazy("The recipe cannot be run as written"),
     "privacy_not_met": gettext_lazy("The privacy asked for cannot be reached"),
     "budget_exceeded": gettext_lazy("The privacy budget does not allow this"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -92,6 +93,43 @@ def test_declared_types_are_kept_for_the_worker(steward):
 def test_types_that_are_none_are_refused_and_nothing_is_kept(steward, kept, types):
     assert steward.upload(VERSIONS, "a.csv", BODY, {"types": types}).status_code == 422
     assert kept() == []
+
+
+NAMED = {"header": "absent", "names": '["person", "age, in years"]'}
+
+
+def test_a_form_says_that_there_is_no_header_and_how_the_columns_are_called(steward):
+    made = steward.upload(VERSIONS, "a.csv", b"P1,30\n", NAMED).json()
+    version = Version.objects.get(pk=made["id"])
+    assert (made["header"], version.header, version.names) == ("absent", "absent", ["person", "age, in years"])
+
+
+def test_a_raw_body_says_it_in_its_address(steward):
+    made = raw(steward, b"P1,30\n", query="?" + urlencode(NAMED)).json()
+    assert Version.objects.get(pk=made["id"]).names == ["person", "age, in years"]
+    assert raw(steward, b"town,2019\nx,1\n", query="?header=present").json()["header"] == "present"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"header": "perhaps"}, {"header": "absent"}, {"names": '["a"]'}, {"header": "present", "names": '["a"]'}, {"header": "absent", "names": "a,b"},
+        {"header": "absent", "names": "{}"}, {"header": "absent", "names": "[1]"}, {"header": "absent", "names": '["a\\u0000"]'}, {"header": "absent", "names": "[]"},
+        {"header": "absent", "names": '["010-1234-5678"]'},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_said_of_a_header_is_refused_and_nothing_is_kept(steward, kept, said):
+    answers = [steward.upload(VERSIONS, "a.csv", BODY, said), raw(steward, BODY, query="?" + urlencode(said))]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert all("010-1234" not in answer.content.decode() for answer in answers)
+    assert raw(steward, BODY, query="?header=auto&header=auto").status_code == 400
+    assert kept() == []
+
+
+def test_one_key_with_another_header_is_another_request(steward):
+    once = {idempotency.HEADER: "upload-2"}
+    assert steward.upload(VERSIONS, "a.csv", BODY, {"header": "present"}, **once).status_code == 202
+    assert steward.upload(VERSIONS, "a.csv", BODY, NAMED, **once).status_code == 422
 
 
 def test_an_empty_file_is_refused_and_nothing_is_kept(steward, kept):

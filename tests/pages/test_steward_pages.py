@@ -136,6 +136,45 @@ def test_what_is_wrong_with_a_file_is_shown_by_line_column_and_shape_only(stewar
     assert all(word in text for word in ("17", "age", "A9", "this is no whole number"))
 
 
+def test_a_header_that_looked_like_data_is_offered_to_be_sent_again_without_one(steward, dataset):
+    version = factories.version(dataset)
+    error = {"code": "header_looks_like_values", "message": "column 2 of the header is a number", "who": "you", "problems": []}
+    Version.objects.filter(pk=version.pk).update(state="rejected", error=error)
+    page = parsed(steward.get("/steward/datasets/night-buses"))
+    assert "Upload it again" in page.text
+    assert 'value="absent" id="id_header_2" checked' in page_source(steward)
+    Version.objects.filter(pk=version.pk).update(state="ready", error=None)
+    assert "Upload it again" not in parsed(steward.get("/steward/datasets/night-buses")).text
+    assert 'value="auto" id="id_header_0" checked' in page_source(steward)
+
+
+def page_source(client):
+    return client.get("/steward/datasets/night-buses").content.decode()
+
+
+def test_the_steward_says_that_there_is_no_header_and_names_the_columns(steward, dataset):
+    said = {"header": "absent", "names": 'person, "line, and stop"\nhour'}
+    assert steward.post("/steward/datasets/night-buses/upload", {"file": csv("1,2,3\n"), **said}).status_code == 302
+    assert Version.objects.get().names == ["person", "line, and stop", "hour"]
+
+
+@pytest.mark.parametrize("said", [{"header": "absent"}, {"header": "perhaps"}, {"names": "a"}, {"header": "absent", "names": 'a,"b'}, {"header": "absent", "names": "010-1234-5678"}])
+def test_what_cannot_be_said_of_the_first_line_leaves_nothing_behind(steward, dataset, said):
+    before = sealed_files()
+    page = parsed(steward.post("/steward/datasets/night-buses/upload", {"file": csv(), **said}), 422)
+    assert "010-1234" not in page.text
+    assert not Version.objects.exists()
+    assert sealed_files() == before
+
+
+def test_the_words_of_a_rejected_version_can_be_removed(steward, dataset):
+    version = factories.version(dataset)
+    Version.objects.filter(pk=version.pk).update(state="rejected", error={"code": "invalid_input", "message": MARK, "who": "you", "problems": []})
+    assert "Remove the words of the record" in parsed(steward.get("/steward/datasets/night-buses")).text
+    steward.post(f"/steward/datasets/night-buses/versions/{version.number}/destruction", {"reason": "a mistake"})
+    assert MARK not in parsed(steward.get("/steward/datasets/night-buses")).text
+
+
 def test_all_suggestions_are_accepted_with_one_button(steward, dataset):
     version = factories.version(dataset, roles=False)
     assert "Say what the columns are" in parsed(steward.get("/steward/datasets/night-buses")).text

@@ -7,7 +7,7 @@ import random
 import pytest
 from faker import Faker
 
-from anonymize.columns import identifiers as ids
+from anonymize import value_kinds as ids
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_names_like_sql_survive_untouched(desk):
     names = ['"; drop table students; --', "select", "c1", "c0", "1; --", "a'b", "{0}", "%s", "$1", "x::int", "count(*)"]
     line = io.StringIO()
     csv.writer(line).writerow(names)
-    desk.load(line.getvalue() + ",".join(str(i) for i in range(len(names))) + "\n")
+    desk.load(line.getvalue() + ",".join(str(i) for i in range(len(names))) + "\n", header="present")
     assert desk.table().to_pydict() == {name: [i] for i, name in enumerate(names)}
 
 
