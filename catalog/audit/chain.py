@@ -64,6 +64,24 @@ def checked_detail(detail: Mapping[str, Any] | None) -> dict[str, Any]:
     return kept
 
 
+def document_sha256(document: Any) -> str:
+    """64 hexadecimal digits that stand in the trail for a document too large for it, or not to be told in it.
+
+    The same for a document before it is stored and after either database has given it back: JSON has one kind of number,
+    so 1.0 and 1 are one, and keys are text.
+    """
+    plain_json = json.loads(json.dumps(document, ensure_ascii=False))
+    return hashlib.sha256(json.dumps(_numbers(plain_json), ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    return [_numbers(item) for item in value] if isinstance(value, list) else value
+
+
 def entry_hash(
     *,
     seq: int,

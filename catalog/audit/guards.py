@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from django.db import migrations
 
 from catalog.audit import replacing
 
 PLAIN_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+Pair: TypeAlias = tuple[Callable[[Any, Any], None], Callable[[Any, Any], None]]
 MESSAGE: Final = "append-only table: rows are never changed or removed"
 
 _SQLITE: Final = """
@@ -113,6 +114,11 @@ def never_replaced(table: str) -> migrations.RunPython:
 
     Putting it on again renews it, as it must be when the table gets another unique key. See catalog/audit/replacing.py.
     """
+    return migrations.RunPython(*_unreplaced(table))
+
+
+def _unreplaced(table: str) -> Pair:
+    """What puts the guard on replacing on, and what takes it off."""
     _refuse_odd(table)
 
     def install(apps: Any, schema_editor: Any) -> None:
@@ -125,7 +131,7 @@ def never_replaced(table: str) -> migrations.RunPython:
             for statement in replacing.removal(table):
                 schema_editor.execute(statement)
 
-    return migrations.RunPython(install, uninstall)
+    return install, uninstall
 
 
 def _refuse_odd(table: str) -> None:
@@ -150,20 +156,20 @@ def changeable(table: str) -> migrations.RunPython:
     return migrations.RunPython(uninstall, install)
 
 
-def _guard(table: str) -> tuple[Callable[[Any, Any], None], Callable[[Any, Any], None]]:
+def _guard(table: str) -> Pair:
     """What puts the guard on, and what takes it off."""
     _refuse_odd(table)
-    replaced = never_replaced(table)
+    unreplaced, replaceable = _unreplaced(table)
 
     def install(apps: Any, schema_editor: Any) -> None:
         for statement in _install(schema_editor.connection.vendor, table):
             schema_editor.execute(statement)
-        replaced.code(apps, schema_editor)
+        unreplaced(apps, schema_editor)
 
     def uninstall(apps: Any, schema_editor: Any) -> None:
         for statement in _uninstall(schema_editor.connection.vendor, table):
             schema_editor.execute(statement)
-        replaced.reverse_code(apps, schema_editor)
+        replaceable(apps, schema_editor)
 
     return install, uninstall
 

@@ -7,7 +7,7 @@ from catalog.ledger.guards import spender_stays, total_grows
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0003_units"), ("audit", "0003_replace_guards")]
+    dependencies = [("ledger", "0003_units"), ("audit", "0004_replace_guards")]
 
     operations = [
         never_replaced("ledger_spending"),

@@ -7,7 +7,7 @@ from catalog.releases.guards import artefact_stays, job_stays, noise_stays, requ
 
 
 class Migration(migrations.Migration):
-    dependencies = [("releases", "0006_charged_datasets"), ("audit", "0003_replace_guards")]
+    dependencies = [("releases", "0006_charged_datasets"), ("audit", "0004_replace_guards")]
 
     operations = [
         never_replaced("releases_run"),

@@ -7,7 +7,7 @@ from catalog.review.guards import bound_stays, review_stays
 
 
 class Migration(migrations.Migration):
-    dependencies = [("review", "0002_guards"), ("audit", "0003_replace_guards")]
+    dependencies = [("review", "0002_guards"), ("audit", "0004_replace_guards")]
 
     operations = [
         never_replaced("review_decision"),

@@ -7,7 +7,7 @@ from catalog.publishing.guards import file_stays, publication_stays, released_st
 
 
 class Migration(migrations.Migration):
-    dependencies = [("publishing", "0002_initial"), ("audit", "0003_replace_guards")]
+    dependencies = [("publishing", "0003_copies_ordered_again"), ("audit", "0004_replace_guards")]
 
     operations = [
         never_replaced("publishing_publication"),

@@ -6,6 +6,6 @@ from catalog.audit.guards import never_replaced
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0002_append_only")]
+    dependencies = [("audit", "0003_alarms")]
 
     operations = [never_replaced("audit_trailentry")]
