@@ -224,5 +224,5 @@ def _rows_of(kind: Stateful, last: dict[str, str], born: set[str]) -> Iterator[F
         elif state not in kind.may_be(told):
             yield Discrepancy(subject, "state", told, shown(state))
         born.discard(subject[1])
-    for gone in sorted({*last, *born}):
+    for gone in sorted({*last, *born} if kind.born else ()):
         yield missing((kind.subject_type, gone), last.get(gone, kind.table.initial))

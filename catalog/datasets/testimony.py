@@ -50,7 +50,7 @@ def of_table(version: Version) -> dict[str, Any]:
 
 def of_columns(columns: Iterable[Column]) -> dict[str, Any]:
     """Everything that a recipe is held against, as one hash: names, types, roles and ladders in their order."""
-    listed = [[c.name, c.type, c.role, c.hierarchy, c.title, c.description] for c in sorted(columns, key=lambda column: column.position)]
+    listed = [[c.position, c.name, c.type, c.role, c.hierarchy, c.title, c.description] for c in sorted(columns, key=lambda column: column.position)]
     return {"columns_sha256": document_sha256(listed)}
 
 

@@ -45,7 +45,7 @@ class Told:
             case "dataset.created":
                 self.datasets[pk] = {**detail, "steward": entry.actor_id}
             case "dataset.changed":
-                changed = {name for name in (*detail.get("fields", ()), "described_sha256")} - detail.keys()
+                changed = {*detail.get("fields", ()), "described_sha256"} - detail.keys()
                 known = self.datasets.setdefault(pk, {})
                 self.datasets[pk] = {name: value for name, value in known.items() if name not in changed} | detail
             case "dataset.handed_over":

@@ -25,6 +25,7 @@ def of_spending(spending: Spending) -> dict[str, Any]:
         "spending": spending.pk, "population": spending.population.slug, "epsilon": spending.epsilon, "delta": spending.delta,
         "for": f"{spending.subject_type}:{spending.subject_id}", **covers,
         "parts_sha256": document_sha256(spending.parts), "note_sha256": document_sha256(spending.note),
+        "at": spending.at,
     }  # fmt: skip
 
 

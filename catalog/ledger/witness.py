@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Max, Sum
-
 from catalog.audit.witnesses import Discrepancy, Finding, Said, differing, missing, register, shown, unrecorded
 from catalog.ledger.models import Population, Reckoning, Spending
 from catalog.ledger.selectors import Amount
@@ -23,45 +21,44 @@ def compare(entries: Iterable[Said]) -> Iterator[Finding]:
     charges: dict[str, dict[str, Any]] = {}
     totals: dict[tuple[str, int], dict[str, Any]] = {}
     for entry in entries:
-        told = populations.setdefault(entry.subject_id, {"charges": 0})
+        told = populations.setdefault(entry.subject_id, {"charged": []})
         if entry.action == "population.created":
             told.update(entry.detail)
         elif entry.action == "population.cap_changed":
             told.update(entry.detail["to"])
         else:
-            told["charges"] += 1
+            told["charged"].append(Decimal(entry.detail["epsilon"]))
             charges[entry.detail["for"]] = {**entry.detail, "by": entry.actor_id}
-            totals[entry.subject_id, told["charges"]] = {name: entry.detail[name] for name in TOTAL if name in entry.detail}
+            totals[entry.subject_id, len(told["charged"])] = {name: entry.detail[name] for name in TOTAL if name in entry.detail}
     yield from _populations(populations, totals)
     yield from _spendings(charges)
     yield from _reckonings(totals)
 
 
 def _populations(told: dict[str, dict[str, Any]], totals: dict[tuple[str, int], dict[str, Any]]) -> Iterator[Finding]:
-    rows = Population.objects.select_related("owner").annotate(largest=Max("spendings__epsilon"), sum=Sum("spendings__epsilon")).order_by("pk")
-    for population in rows.iterator(chunk_size=500):
+    for population in Population.objects.select_related("owner").order_by("pk").iterator(chunk_size=500):
         subject = ("population", str(population.pk))
         known = told.pop(subject[1], None)
         if known is None or "slug" not in known:
             yield unrecorded(subject, population.slug)
             continue
         yield from differing(subject, known, {**of_population(population), **of_cap(population)})
-        last = totals.get((subject[1], known["charges"]), {})
-        yield from _total(subject, population, known["charges"], last.get("spent"))
+        last = totals.get((subject[1], len(known["charged"])), {})
+        yield from _total(subject, population, known["charged"], last.get("spent"))
     for gone, known in told.items():
         yield missing(("population", gone), known.get("slug", ""))
 
 
-def _total(subject: tuple[str, str], population: Any, charges: int, spent: dict[str, str] | None) -> Iterator[Finding]:
-    """The total as the last charge told it; earlier charges did not, and then it lies between the largest spend and their sum."""
+def _total(subject: tuple[str, str], population: Population, charged: list[Decimal], spent: dict[str, str] | None) -> Iterator[Finding]:
+    """The total as the last charge told it; earlier charges did not, and then it lies between the largest of them and their sum."""
     there = Amount(population.epsilon_spent, population.delta_spent).as_dict()
-    if charges == 0:
+    if not charged:
         spent = Amount(Decimal(0), Decimal(0)).as_dict()
     if spent is not None:
         if there != spent:
             yield Discrepancy(subject, "spent", shown(spent), shown(there))
-    elif not (population.largest or 0) <= population.epsilon_spent <= (population.sum or 0):
-        yield Discrepancy(subject, "spent", f"{charges} charges of ε {population.largest} or less", shown(there))
+    elif not max(charged) <= population.epsilon_spent <= sum(charged):
+        yield Discrepancy(subject, "spent", f"ε between {max(charged)} and {sum(charged)}", shown(there))
 
 
 def _spendings(told: dict[str, dict[str, Any]]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from catalog.people.testimony import of_key, of_organisation, of_user
 
 # what an entry makes of an account: open to signing in, or not
 ACTIVE: Final = {"user.created": True, "user.closed": False, "user.reopened": True}
+FLAGS: Final = ("is_superuser", "is_staff")  # Django's own, which give nothing here and which nobody is given
 ACTIONS: Final = (
     "organisation.created", *ACTIVE, "user.role_granted", "user.role_withdrawn", "user.mandate_given", "user.mandate_withdrawn",
     "key.issued", "key.revoked",
@@ -90,8 +91,10 @@ def _users(told: Told) -> Iterator[Finding]:
             yield unrecorded(subject, user.get_username())
             continue
         yield from differing(subject, known, of_user(user))
-        now = {"roles": sorted(roles.get(pk, ())), "mandates": sorted(mandates.get(pk, ())), "is_active": user.is_active, "is_superuser": user.is_superuser}
-        then = {"roles": sorted(told.roles.get(pk, ())), "mandates": sorted(told.mandates.get(pk, ())), "is_active": told.active[pk], "is_superuser": False}
+        now = {"roles": sorted(roles.get(pk, ())), "mandates": sorted(mandates.get(pk, ())), "is_active": user.is_active}
+        then = {"roles": sorted(told.roles.get(pk, ())), "mandates": sorted(told.mandates.get(pk, ())), "is_active": told.active[pk]}
+        for flag in FLAGS:
+            now[flag], then[flag] = getattr(user, flag), False
         yield from (Discrepancy(subject, name, shown(then[name]), shown(now[name])) for name in now if now[name] != then[name])
     for gone, known in told.users.items():
         yield missing(("user", gone), known.get("username", "an account"))

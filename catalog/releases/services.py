@@ -205,7 +205,7 @@ def noted(recipe: Recipe, dataset: Dataset, version: Version) -> dict[str, Any]:
 def announce(job: Job, *, by: User, **detail: Any) -> None:
     """Write a new job into the trail, and ring for a worker once it is committed."""
     kind = kind_of(job)
-    audit.record(by=by, action=f"{kind.subject}.requested", subject=job, detail={**of_request(job), **detail})
+    audit.record(by=by, action=f"{kind.subject}.requested", subject=job, detail={**of_request(job, job.version.sha256), **detail})
     ring_on_commit(kind.task, job)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from catalog.audit.chain import document_sha256
 from catalog.releases.models import Comparison, Estimate, Job, Run
 
 
-def of_request(job: Job) -> dict[str, Any]:
-    """What a job was asked for, on what: the recipe and the files beside it as hashes."""
+def of_request(job: Job, version_sha256: str | None) -> dict[str, Any]:
+    """What a job was asked for, on which upload: the recipe and the files beside it as hashes."""
     return {
-        "dataset": job.dataset_id, "version": job.version_id, "recipe_sha256": job.recipe_sha256, "version_sha256": job.version.sha256,
+        "dataset": job.dataset_id, "version": job.version_id, "recipe_sha256": job.recipe_sha256, "version_sha256": version_sha256,
         "code": job.code_version, "document_sha256": document_sha256(job.recipe), "hierarchies_sha256": document_sha256(job.hierarchies),
         **_of_kind(job),
     }  # fmt: skip
@@ -25,10 +26,11 @@ def _of_kind(job: Job) -> dict[str, Any]:
     return {"settings_sha256": document_sha256(job.settings)} if isinstance(job, Comparison) else {}
 
 
-def of_artefact(*, sha256: str, bytes: int | None, rows: int | None, report: Any, sample: Any) -> dict[str, Any]:
-    """What came of a run: the artefact by its hash, the report that the officer reads as one."""
+def of_artefact(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """What came of a run, by the names of its fields: the artefact by its hash, what the officer reads of it as one."""
     return {
-        "artefact_sha256": sha256, "bytes": bytes, "rows": rows, "report_sha256": document_sha256(report), "sample_sha256": document_sha256(sample),
+        "artefact_sha256": outcome["artefact_sha256"], "artefact_name": outcome["artefact_name"], "bytes": outcome["artefact_bytes"],
+        "rows": outcome["artefact_rows"], "report_sha256": document_sha256(outcome["report"]), "sample_sha256": document_sha256(outcome["sample"]),
     }  # fmt: skip
 
 

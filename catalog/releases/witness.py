@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from catalog.audit.witnesses import Discrepancy, Finding, Said, Stateful, differing, register, register_states
-from catalog.datasets.models import Dataset
+from catalog.datasets.models import Dataset, Version
 from catalog.releases.kinds import KINDS, Kind
 from catalog.releases.models import Run
 from catalog.releases.states import ASSESSED, DONE, QUEUED, RUNNING
@@ -41,32 +41,40 @@ def compare(entries: Iterable[Said]) -> Iterator[Finding]:
     told = Told()
     for entry in entries:
         told.hear(entry)
-    charged: set[str] = set()
+    uploads = dict(Version.objects.values_list("pk", "sha256").iterator(chunk_size=2000))
+    slugs = dict(Dataset.objects.values_list("pk", "slug").iterator(chunk_size=2000))
     for kind in KINDS:
-        yield from _jobs(kind, told, charged)
-    yield from _charged(charged)
+        yield from _jobs(kind, told, uploads)
+    yield from _charged({slug for kind, pk in told.charged for slug in _datasets(told.asked.get((kind, pk), {}), slugs)})
 
 
-def _jobs(kind: Kind[Any], told: Told, charged: set[str]) -> Iterator[Finding]:
-    """Their states, and whether they are there at all, are compared with those of all other things."""
-    for job in kind.model.objects.select_related("version", "dataset").order_by("pk").iterator(chunk_size=100):
+def _datasets(asked: dict[str, Any], slugs: dict[int, str]) -> set[str]:
+    """Whose rows a job that drew noise was about."""
+    own = slugs.get(asked.get("dataset", 0))
+    return {*([] if own is None else [own]), *asked.get("appended", ())}
+
+
+def _jobs(kind: Kind[Any], told: Told, uploads: dict[int, str]) -> Iterator[Finding]:
+    """Their states, and whether they are there at all, are compared with those of all other things.
+
+    No table is joined: a job that points at a version that is not there would be left out.
+    """
+    for job in kind.model.objects.order_by("pk").iterator(chunk_size=100):
         key = subject = (kind.subject, str(job.pk))
         asked = told.asked.get(key)
         if asked is None:
             continue
-        yield from differing(subject, asked, {**of_request(job), "by": job.requested_by_id})
+        yield from differing(subject, asked, {**of_request(job, uploads.get(job.version_id)), "by": job.requested_by_id})
+        asked.setdefault("dataset", job.dataset_id)  # where an earlier entry does not tell it, the row must do
         if job.state in (ASSESSED, DONE):
             yield from differing(subject, told.ended.get(key, {}), _outcome(job))
-        if hasattr(job, "noise_drawn"):
-            if job.noise_drawn != (key in told.charged):
-                yield Discrepancy(subject, "noise_drawn", str(key in told.charged), str(job.noise_drawn))
-            if key in told.charged:
-                charged |= {job.dataset.slug, *asked.get("appended", getattr(job, "appended", {}))}
+        if hasattr(job, "noise_drawn") and job.noise_drawn != (key in told.charged):
+            yield Discrepancy(subject, "noise_drawn", str(key in told.charged), str(job.noise_drawn))
 
 
 def _outcome(job: Any) -> dict[str, Any]:
     if isinstance(job, Run):
-        return of_artefact(sha256=job.artefact_sha256, bytes=job.artefact_bytes, rows=job.artefact_rows, report=job.report, sample=job.sample)
+        return of_artefact(vars(job))
     return of_result(job.result)
 
 

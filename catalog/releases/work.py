@@ -46,14 +46,11 @@ def _finish(run: Run, result: pipeline.RunResult) -> None:
     try:
         if sealed.sha256 != result.sha256:
             raise PlatformError("The artefact changed while it was being sealed.")
-        finish(
-            RUNS, run, to=ASSESSED,
-            detail=of_artefact(sha256=sealed.sha256, bytes=sealed.bytes, rows=result.rows, report=result.report, sample=result.sample),
-            changes={
-                "artefact_name": sealed.name, "artefact_sha256": sealed.sha256, "artefact_bytes": sealed.bytes,
-                "artefact_rows": result.rows, "report": result.report, "sample": result.sample,
-            },
-        )  # fmt: skip
+        outcome = {
+            "artefact_name": sealed.name, "artefact_sha256": sealed.sha256, "artefact_bytes": sealed.bytes,
+            "artefact_rows": result.rows, "report": result.report, "sample": result.sample,
+        }  # fmt: skip
+        finish(RUNS, run, to=ASSESSED, detail=of_artefact(outcome), changes=outcome)
     except BaseException:
         vault.destroy(sealed.name, out_of="artefacts")
         raise

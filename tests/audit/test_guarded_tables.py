@@ -44,6 +44,7 @@ GUARDED = {
 # Rows that are changed and removed in the course of things; what of that the trail tells, verify compares.
 FREE = {
     "audit_trailhead": "moves with every entry, and the chain shows where it must stand",
+    "audit_alarm": "ends when what it tells of is in order again",
     "datasets_contract": "terms are renewed",
     "datasets_hierarchyfile": "files are replaced, and whoever did is in the trail",
     "datasets_column": "roles are set",

@@ -124,11 +124,15 @@ def test_the_trail_tells_of_a_charge(population, charge):
     charge("0.25", "1e-7", subject=("run", "7#1"))
     entry = TrailEntry.objects.latest("seq")
     assert (entry.action, entry.subject_id) == ("budget.charged", str(population.pk))
-    assert entry.detail == {
+    told = {name: entry.detail[name] for name in ("population", "epsilon", "delta", "for", "spendings", "spent", "rule")}
+    assert told == {
         "population": "card-holders",
         "epsilon": "0.250000000000",
         "delta": "0.000000100000000000",
         "for": "run:7#1",
+        "spendings": 1,
+        "spent": {"epsilon": "0.25", "delta": "0.0000001"},
+        "rule": "sum",
     }
     assert trail.verify().ok
 

@@ -41,7 +41,7 @@ class Command(BaseCommand):
             where = f" at entry {found.first_bad_seq}" if found.first_bad_seq else ""
             lines.append(f"The trail is NOT whole{where}: {found.reason}.")
         if found.differences:
-            broken = ", which is broken itself" if found.reason else ""
+            broken = ", which is broken itself," if found.reason else ""
             lines.append(f"{found.differences} records are NOT what the trail{broken} says:")
             lines += [f"  {discrepancy}" for discrepancy in found.discrepancies]
         if found.differences > len(found.discrepancies):
