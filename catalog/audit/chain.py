@@ -70,16 +70,13 @@ def document_sha256(document: Any) -> str:
     The same for a document before it is stored and after either database has given it back: JSON has one kind of number,
     so 1.0 and 1 are one, and keys are text.
     """
-    plain_json = json.loads(json.dumps(document, ensure_ascii=False))
-    return hashlib.sha256(json.dumps(_numbers(plain_json), ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+    plain_json = json.loads(json.dumps(document, ensure_ascii=False), parse_float=_number)
+    return hashlib.sha256(json.dumps(plain_json, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _numbers(value: Any) -> Any:
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value
-    if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items()}
-    return [_numbers(item) for item in value] if isinstance(value, list) else value
+def _number(digits: str) -> float | int:
+    number = float(digits)
+    return int(number) if number.is_integer() else number
 
 
 def entry_hash(

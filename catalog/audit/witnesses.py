@@ -185,7 +185,8 @@ def unrecorded(subject: tuple[str, str], there: Any) -> Discrepancy:
 
 def shown(value: Any) -> str:
     """A value for a reader, at most 200 characters."""
-    text = value if isinstance(value, str) else chain.canonical(chain.plain(value)).decode()
+    known = chain.plain(value)
+    text = known if isinstance(known, str) else chain.canonical(known).decode()
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from catalog.audit import alarms, services, tasks, witnesses
+from catalog.audit import alarms, chain, services, tasks, witnesses
 from catalog.audit.models import Alarm, TrailEntry
 from catalog.audit.transitions import State, StateTable
 from catalog.audit.witnesses import Discrepancy, Said, Unsaid
@@ -544,3 +544,13 @@ def test_the_page_says_so_where_all_is_well(platform, django_db_blocker, client)
         page = client.post("/trail").content.decode()
         transaction.set_rollback(True)
     assert "The records are what the trail says." in page
+
+
+def test_a_document_has_one_hash_before_it_is_stored_and_after_either_database_gave_it_back(intruder):
+    document = {"b": [1.0, 2.5, 1e22, -0.0, 1e-7, 10**20, None, True], "가": {"z": "ä", "a": (1, 2)}, 3: "text"}
+    run = Run.objects.get(state="cancelled")
+    Run.objects.filter(pk=run.pk).update(report=document)
+    run.refresh_from_db()
+    assert chain.document_sha256(run.report) == chain.document_sha256(document)
+    other = {**document, "b": [1.0, 2.5000001]}
+    assert chain.document_sha256(other) != chain.document_sha256(document)

@@ -7,7 +7,7 @@ from catalog.datasets.guards import charged_stays, upload_stays, version_stays
 
 
 class Migration(migrations.Migration):
-    dependencies = [("datasets", "0004_charged"), ("audit", "0004_replace_guards")]
+    dependencies = [("datasets", "0005_header_declared"), ("audit", "0004_replace_guards")]
 
     operations = [
         never_replaced("datasets_dataset"),
