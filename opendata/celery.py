@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, worker_ready
+from celery.signals import beat_init, celeryd_init, worker_ready
 
 from opendata import filebroker
 
@@ -22,10 +22,26 @@ app.autodiscover_tasks()
 @celeryd_init.connect
 def refuse_unsafe_settings(**kwargs: Any) -> None:
     """A worker with bad settings does not start."""
+    _exit_if_unsafe()
+    _sweep_scratch()  # what a killed worker left of people's rows, before anything else is done here
+
+
+@beat_init.connect
+def refuse_unsafe_schedule(**kwargs: Any) -> None:
+    """Nor does a scheduler."""
+    _exit_if_unsafe()
+
+
+def _exit_if_unsafe() -> None:
+    """Celery logs what a receiver of a signal raises and goes on all the same; an exit it lets pass."""
+    from django.core.exceptions import ImproperlyConfigured
+
     from opendata.checks import stop_if_unsafe
 
-    stop_if_unsafe()
-    _sweep_scratch()  # what a killed worker left of people's rows, before anything else is done here
+    try:
+        stop_if_unsafe()
+    except ImproperlyConfigured as error:
+        raise SystemExit(str(error)) from None
 
 
 @worker_ready.connect

@@ -45,7 +45,8 @@ def database() -> dict[str, Any]:
             # BEGIN IMMEDIATE: two writers queue up instead of failing when a read lock turns into a write lock.
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+            # recursive_triggers: a row that REPLACE removes is a row deleted, to the triggers that guard it.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA recursive_triggers=ON;",
         }
         settings["CONN_MAX_AGE"] = None  # opening the file costs more than a page of records
     else:

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "catalog.releases",
     "catalog.review",
     "catalog.publishing",
+    "opendata.apps.WiringConfig",  # no models: it brings the checks
 ]
 
 MIDDLEWARE = [

@@ -43,12 +43,23 @@ class TrailPageSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField(required=False)
 
 
+class DiscrepancySerializer(serializers.Serializer[Any]):
+    subject_type = serializers.CharField()
+    subject_id = serializers.CharField()
+    what = serializers.CharField(help_text="the member that differs; `missing` for a record that is gone, `unrecorded` for one that the trail never told of")
+    trail = serializers.CharField(help_text="what the trail says")
+    table = serializers.CharField(help_text="what the record says now")
+
+
 class VerificationSerializer(serializers.Serializer[Any]):
     ok = serializers.BooleanField()
     entries = serializers.IntegerField()
     checkpoints = serializers.IntegerField()
     first_bad_seq = serializers.IntegerField(allow_null=True)
     reason = serializers.CharField(allow_blank=True)
+    differences = serializers.IntegerField(help_text="how many records are not what the trail says")
+    discrepancies = DiscrepancySerializer(many=True, help_text="the first of them")
+    unsaid = serializers.IntegerField(help_text="records of which the trail, written by earlier code, does not tell all that is compared")
     torn_checkpoint = serializers.BooleanField(help_text="the last signed checkpoint was cut off while it was written; the next one mends it")
 
 
@@ -107,12 +118,19 @@ def _lines() -> Iterator[bytes]:
 
 
 class TrailVerificationView(ApiView):
-    """Recompute the chain, now."""
+    """Recompute the chain, and compare all records with what it tells, now."""
 
     required_scopes: ClassVar = {"GET": "trail:read"}
 
     @extend_schema(operation_id="trail_verification", responses=VerificationSerializer)
     def get(self, request: Request) -> Response:
         check_can_read_trail(request.user)
-        found = services.verify()
-        return Response(asdict(found))
+        return Response(_verification(services.verify()))
+
+
+def _verification(verification: services.Verification) -> dict[str, Any]:
+    named = [
+        {"subject_type": d.subject[0], "subject_id": d.subject[1], "what": d.what, "trail": d.trail, "table": d.table}
+        for d in verification.discrepancies
+    ]
+    return {**asdict(verification), "discrepancies": named}

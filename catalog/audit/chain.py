@@ -64,6 +64,21 @@ def checked_detail(detail: Mapping[str, Any] | None) -> dict[str, Any]:
     return kept
 
 
+def document_sha256(document: Any) -> str:
+    """64 hexadecimal digits that stand in the trail for a document too large for it, or not to be told in it.
+
+    The same for a document before it is stored and after either database has given it back: JSON has one kind of number,
+    so 1.0 and 1 are one, and keys are text.
+    """
+    plain_json = json.loads(json.dumps(document, ensure_ascii=False), parse_float=_number)
+    return hashlib.sha256(json.dumps(plain_json, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _number(digits: str) -> float | int:
+    number = float(digits)
+    return int(number) if number.is_integer() else number
+
+
 def entry_hash(
     *,
     seq: int,

@@ -12,11 +12,12 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from catalog.audit import chain, checkpoints
+from catalog.audit import chain, checkpoints, witnesses
 from catalog.audit.models import TrailEntry, TrailHead
 
 ACTION: Final = re.compile(r"[a-z_]+\.[a-z_]+")
 SYSTEM: Final = "system"
+MOST_DISCREPANCIES: Final = 100
 
 
 class OutsideTransaction(RuntimeError):
@@ -27,15 +28,32 @@ class TrailBroken(RuntimeError):
     """The trail does not verify, so nothing may be vouched for."""
 
 
+class RecordsDisagree(TrailBroken):
+    """The trail is whole, and the tables do not say what it says. ``verification`` has what differs."""
+
+    def __init__(self, message: str, verification: Verification) -> None:
+        super().__init__(message)
+        self.verification = verification
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What :func:`verify` found. ``first_bad_seq`` is the first entry that is not what it was, or is missing."""
+    """What :func:`verify` found. ``first_bad_seq`` is the first entry that is not what it was, or is missing.
+
+    ``ok``: the chain is whole, the checkpoints agree, and the tables say what the trail says.
+    """
 
     ok: bool
     entries: int
     checkpoints: int
     first_bad_seq: int | None = None
     reason: str = ""
+    discrepancies: tuple[witnesses.Discrepancy, ...] = ()
+    """What trail and tables do not say alike, at most :data:`MOST_DISCREPANCIES` of ``differences`` in all. Of a trail that
+    is broken they are shown too, and worth as much as the trail."""
+    differences: int = 0
+    unsaid: int = 0
+    """Rows of which the trail, written by earlier code, does not tell all that is compared."""
     torn_checkpoint: bool = False
     """The checkpoint file ends in a line that was cut off while it was written: no tampering, and mended with the next."""
 
@@ -93,11 +111,17 @@ def _locked_head() -> TrailHead:
 
 
 def verify() -> Verification:
-    """Recompute the whole chain and compare it with its head and with the signed checkpoints kept elsewhere.
+    """Recompute the whole chain, compare it with its head and with the signed checkpoints, and the tables with what it tells.
 
     Sees changed, removed and inserted entries by their hashes and gaps; a tail that was cut off by the head, and, if
-    the head was set back too, by the checkpoints; a chain that was replaced as a whole by the checkpoints.
+    the head was set back too, by the checkpoints; a chain that was replaced as a whole by the checkpoints. Then the trail
+    is the witness of everything else: see catalog/audit/witnesses.py and the rooms' own. Writers need not wait.
     """
+    with witnesses.one_view():
+        return _compared(_chain())
+
+
+def _chain() -> Verification:
     try:
         signed = checkpoints.read()
     except checkpoints.BadCheckpoint as error:
@@ -108,6 +132,21 @@ def verify() -> Verification:
         return Verification(False, TrailEntry.objects.count(), len(vouched), 1, "the head of the trail is missing")
     verification = _follow(TrailEntry.objects.order_by("seq").iterator(chunk_size=2000), head, vouched)
     return replace(verification, torn_checkpoint=signed.torn)
+
+
+def _compared(verification: Verification) -> Verification:
+    """With what differs between trail and tables, counted whole and kept up to a bound."""
+    kept: list[witnesses.Discrepancy] = []
+    differences = unsaid = 0
+    for finding in witnesses.compare():
+        if isinstance(finding, witnesses.Unsaid):
+            unsaid += 1
+            continue
+        differences += 1
+        if len(kept) < MOST_DISCREPANCIES:
+            kept.append(finding)
+    ok = verification.ok and not differences
+    return replace(verification, ok=ok, discrepancies=tuple(kept), differences=differences, unsaid=unsaid)
 
 
 def _follow(entries: Iterable[TrailEntry], head: TrailHead, vouched: Mapping[int, str]) -> Verification:
@@ -158,13 +197,18 @@ def _recomputed(entry: TrailEntry) -> str:
 def checkpoint() -> int:
     """Verify the trail, then sign where it stands, in the file outside the database. Returns the seq vouched for.
 
+    What is not so is not signed: a checkpoint says that trail and tables agreed.
+
     Raises:
         TrailBroken: the trail does not verify; nothing was signed.
+        RecordsDisagree: it does, and the tables say something else; nothing was signed.
         checkpoints.NoKey: no key is set to sign with.
     """
     found = verify()
-    if not found.ok:
+    if found.reason:
         raise TrailBroken(f"Not signed: at entry {found.first_bad_seq}, {found.reason}.")
+    if not found.ok:
+        raise RecordsDisagree(f"Not signed: {found.differences} records are not what the trail says: {found.discrepancies[0]}.", found)
     last = TrailEntry.objects.filter(seq=found.entries).values_list("entry_hash", flat=True).first()
     if checkpoints.append(seq=found.entries, entry_hash=last or chain.GENESIS):
         with transaction.atomic():

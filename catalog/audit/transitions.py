@@ -71,6 +71,19 @@ class StateTable:
         if new not in self.by_name()[old].to:
             raise Conflict(f"A {self.subject} that is {old.replace('_', ' ')} cannot become {new.replace('_', ' ')}.")
 
+    def leads(self, old: str, new: str) -> bool:
+        """Whether there is a way of one step or more from ``old`` to ``new``; False for states that are none of it."""
+        states = self.by_name()
+        if old not in states:
+            return False
+        reached, ahead = set[str](), [*states[old].to]
+        while ahead:
+            state = ahead.pop()
+            if state not in reached:
+                reached.add(state)
+                ahead += states[state].to
+        return new in reached
+
     def mermaid(self) -> str:
         """The state diagram for the docs, generated so that it cannot differ from the code."""
         lines = ["stateDiagram-v2", f"    [*] --> {self.initial}"]

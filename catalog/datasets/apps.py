@@ -8,7 +8,7 @@ class DatasetsConfig(AppConfig):
 
     def ready(self) -> None:
         from catalog.core.leftovers import know
-        from catalog.datasets import open_work  # noqa: F401  registers with the rooms below
+        from catalog.datasets import open_work, witness  # noqa: F401  register with the rooms below
         from catalog.datasets.selectors import destroyed_names, sealed_names
 
         know("vault", sealed_names, gone=destroyed_names)

@@ -1,10 +1,10 @@
-"""The database itself refuses to move a dataset to another population once noise was drawn about its rows."""
+"""The database itself refuses to move a dataset to another population once noise was drawn about its rows, and to exchange an upload."""
 
 from __future__ import annotations
 
 from django.db import migrations
 
-from catalog.audit.guards import refusing
+from catalog.audit.guards import kept, refusing, unchanged
 
 MESSAGE = "the population of a dataset that noise was drawn about is never changed"
 
@@ -23,3 +23,23 @@ def population_stays() -> migrations.RunPython:
         name="datasets_dataset_population_stays",
         function="refuse_other_population_of_dataset",
     )
+
+
+def charged_stays() -> migrations.RunPython:
+    """A migration operation: from here on a dataset that is charged is never removed, to come back as one that is not."""
+    return kept(table="datasets_dataset", once="OLD.charged", name="datasets_dataset_charged_stays", function="refuse_removal_of_dataset")
+
+
+def upload_stays() -> migrations.RunPython:
+    """A migration operation: from here on what was uploaded, by whom and as which version is never changed."""
+    return unchanged(
+        table="datasets_version",
+        columns=("dataset_id", "number", "sha256", "bytes", "uploaded_by_id", "uploaded_at"),
+        name="datasets_version_upload_stays",
+        function="refuse_other_upload_of_version",
+    )
+
+
+def version_stays() -> migrations.RunPython:
+    """A migration operation: from here on the record of a version is never removed, whatever becomes of its data."""
+    return kept(table="datasets_version", name="datasets_version_stays", function="refuse_removal_of_version")

@@ -25,6 +25,7 @@ from catalog.datasets import vault
 from catalog.datasets.destroying import undeclared
 from catalog.datasets.models import Column, Version
 from catalog.datasets.states import CHECKING, READY, RECEIVED, REJECTED, VERSION
+from catalog.datasets.testimony import of_columns
 
 log = logging.getLogger(__name__)
 
@@ -70,17 +71,16 @@ def _accept(version: Version, loaded: Loaded, profile: Profile, typed: Path) -> 
                 "typed_name": sealed.name, "rows": loaded.rows, "format": loaded.format, "encoding": loaded.encoding or "",
                 "delimiter": loaded.delimiter or "", "notes": list(loaded.notes), "checked_at": timezone.now(), "lease_until": None,
             }  # fmt: skip
-            move(
-                VERSION, version, to=READY, by=None, action="version.ready", require={"attempt": version.attempt},
-                detail={"rows": loaded.rows, "columns": len(loaded.columns)}, changes=changes,
-            )  # fmt: skip
-            Column.objects.bulk_create(
+            columns = [
                 Column(
                     version=version, position=position, name=seen.name, type=seen.type, nulls=seen.nulls, distinct=seen.distinct,
                     looks_like=seen.looks_like or "", suggested_role=seen.suggested_role.value, reason=seen.reason[:500],
                 )
                 for position, seen in enumerate(profile.columns)
-            )
+            ]  # fmt: skip
+            detail = {"rows": loaded.rows, "columns": len(columns), "typed_name": sealed.name, **of_columns(columns)}
+            move(VERSION, version, to=READY, by=None, action="version.ready", require={"attempt": version.attempt}, detail=detail, changes=changes)
+            Column.objects.bulk_create(columns)
     except BaseException:
         vault.destroy(sealed.name)
         raise

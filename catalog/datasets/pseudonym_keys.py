@@ -14,6 +14,7 @@ from catalog.audit import services as audit
 from catalog.audit.errors import PlatformError
 from catalog.datasets import vault
 from catalog.datasets.models import Dataset, PseudonymKey
+from catalog.datasets.testimony import of_pseudonym_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _made(dataset: Dataset) -> PseudonymKey:
         Dataset.objects.select_for_update().get(pk=dataset.pk)  # before the trail's lock
         kept, ours = PseudonymKey.objects.get_or_create(dataset=dataset, defaults={"sealed_name": sealed.name, "sha256": sealed.sha256})
         if ours:
-            audit.record(by=None, action="pseudonym_key.made", subject=dataset)
+            audit.record(by=None, action="pseudonym_key.made", subject=dataset, detail=of_pseudonym_key(kept))
     if not ours:
         vault.destroy(sealed.name)
     return kept

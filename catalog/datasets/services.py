@@ -27,6 +27,7 @@ from catalog.datasets.destroying import forget_columns, wordless
 from catalog.datasets.models import Column, Contract, Dataset, HierarchyFile, Source, Version
 from catalog.datasets.policies import check_can_create, check_can_edit, check_can_hand_over, check_can_take_over
 from catalog.datasets.states import DESTROYED, READY, VERSION
+from catalog.datasets.testimony import of_columns, of_dataset, of_hierarchy, of_upload
 from catalog.ledger.models import Population
 from catalog.people.models import Organisation, User
 from catalog.people.services import forget_answers_to
@@ -58,7 +59,7 @@ def create_dataset(
     with transaction.atomic():
         _save(dataset, taken="A dataset with this slug exists already.")
         _set_contract(dataset, contract)
-        audit.record(by=by, action="dataset.created", subject=dataset, detail={"slug": slug, "source": dataset.source})
+        audit.record(by=by, action="dataset.created", subject=dataset, detail=of_dataset(dataset))
     return dataset
 
 
@@ -75,7 +76,7 @@ def update_dataset(*, by: User, dataset: Dataset, contract: Mapping[str, Any] | 
         if contract is not None or "source" in fields:
             _set_contract(dataset, contract)
         changed = sorted([*fields, *(["contract"] if contract is not None else [])])
-        audit.record(by=by, action="dataset.changed", subject=dataset, detail={"fields": changed})
+        audit.record(by=by, action="dataset.changed", subject=dataset, detail={"fields": changed, **of_dataset(dataset)})
     return dataset
 
 
@@ -197,7 +198,7 @@ def set_hierarchy_file(*, by: User, dataset: Dataset, name: str, content: bytes)
         raise Invalid(error.message, problems=error.problems) from None
     with transaction.atomic():
         kept, _ = HierarchyFile.objects.update_or_create(dataset=dataset, name=name, defaults=values | {"ladders": ladders})
-        audit.record(by=by, action="hierarchy.set", subject=dataset, detail={"name": name, "sha256": digest})
+        audit.record(by=by, action="hierarchy.set", subject=dataset, detail=of_hierarchy(kept))
     return kept
 
 
@@ -249,7 +250,7 @@ def receive_version(
                 dataset=dataset, number=number, file_name=display_name(file_name), bytes=sealed.bytes, sha256=sealed.sha256,
                 sealed_name=sealed.name, declared_types=dict(declared_types or {}), header=said.mode, names=list(said.names), uploaded_by=by,
             )  # fmt: skip
-            audit.record(by=by, action="version.received", subject=version, detail={"sha256": sealed.sha256, "bytes": sealed.bytes})
+            audit.record(by=by, action="version.received", subject=version, detail=of_upload(version))
             ring_on_commit(CHECK_TASK, version)
     except BaseException:
         vault.destroy(sealed.name)
@@ -277,7 +278,7 @@ def set_columns(*, by: User, version: Version, columns: Mapping[str, Mapping[str
         raise Invalid("Only one column can be the person key.", problems=(Problem("two_person_keys", "two person keys", pointer="/columns"),))
     with transaction.atomic():
         Column.objects.bulk_update(changed, ["role", "hierarchy", "title", "description"])
-        audit.record(by=by, action="columns.set", subject=version, detail={"roles": {str(c.position): c.role for c in changed}})
+        audit.record(by=by, action="columns.set", subject=version, detail={"roles": {str(c.position): c.role for c in changed}, **of_columns(known.values())})
     return changed
 
 

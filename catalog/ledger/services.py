@@ -20,6 +20,7 @@ from catalog.ledger import composition, policies
 from catalog.ledger.amounts import DELTA_PLACES, EPSILON_PLACES, rounded_up, units
 from catalog.ledger.models import Population, Reckoning, Spending
 from catalog.ledger.selectors import Amount
+from catalog.ledger.testimony import of_cap, of_population, of_reckoning, of_spending
 from catalog.ledger.units import KINDS, PERSON, Range, Unit
 from catalog.people.models import Organisation, User
 
@@ -91,11 +92,8 @@ def charge(
     if total is None or not composition.fits(population, total):
         raise BudgetExceeded(remaining=composition.left_for(population, covers), asked=asked)
     spending = _entered(population, loss, subject, by, note)
-    _raise_total(population, before, total)
-    detail = {"population": population.slug, "epsilon": asked.epsilon, "delta": asked.delta, "for": ":".join(subject)}
-    if loss.covers:
-        detail |= {"from": loss.covers[0].isoformat(), "until": loss.covers[1].isoformat()}
-    trail.record(by=by, action="budget.charged", subject=population, detail=detail)
+    reckoning = _raise_total(population, before, total)
+    trail.record(by=by, action="budget.charged", subject=population, detail={**of_spending(spending), **of_reckoning(reckoning)})
     return spending
 
 
@@ -164,13 +162,13 @@ def _entered(population: Population, loss: Loss, subject: tuple[str, str], by: U
         raise AlreadyCharged("This was charged before; drawing noise again is a new spend.") from None
 
 
-def _raise_total(population: Population, before: Amount, total: Total) -> None:
+def _raise_total(population: Population, before: Amount, total: Total) -> Reckoning:
     """Compare-and-set: the total must still be the one that was looked at, or somebody else has spent meanwhile."""
     unchanged = Population.objects.filter(pk=population.pk, epsilon_spent=before.epsilon, delta_spent=before.delta)
     raised = unchanged.update(epsilon_spent=total.epsilon, delta_spent=total.delta)
     if raised != 1:
         raise Conflict("The ledger changed at the same moment. Nothing was charged; ask again.")
-    Reckoning.objects.create(
+    return Reckoning.objects.create(
         population=population,
         spendings=population.spendings.count(),
         epsilon=total.epsilon,
@@ -212,7 +210,7 @@ def create_population(
     except ValidationError as error:
         raise Invalid("The population was not made.", problems=tuple(map(_problem, error.message_dict))) from None
     population.save()
-    trail.record(by=by, action="population.created", subject=population, detail={"slug": slug, **caps.as_dict(), **kept_of.as_dict()})
+    trail.record(by=by, action="population.created", subject=population, detail={**of_population(population), **of_cap(population)})
     return population
 
 

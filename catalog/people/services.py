@@ -25,6 +25,7 @@ from catalog.audit.errors import Conflict, Invalid
 from catalog.people import events, policies
 from catalog.people.models import ApiKey, IdempotentAnswer, OfficerMandate, Organisation, User
 from catalog.people.roles import SCOPES, Role
+from catalog.people.testimony import of_key, of_organisation, of_user
 
 KEY_MARK: Final = "od"
 LONGEST_LIFE: Final = timedelta(days=366)
@@ -41,7 +42,7 @@ def create_organisation(*, by: User | None, slug: str, name: str, name_ko: str =
     made = Organisation(slug=slug, name=name, name_ko=name_ko, name_zh=name_zh)
     made.full_clean()
     made.save()
-    trail.record(by=by, action="organisation.created", subject=made, detail={"slug": slug})
+    trail.record(by=by, action="organisation.created", subject=made, detail=of_organisation(made))
     return made
 
 
@@ -74,7 +75,7 @@ def create_user(
         raise Invalid("The account was not made.", problems=_problems(error)) from None
     user.save()
     user.groups.set(Group.objects.filter(name__in=names))
-    detail = {"roles": names, "organisation": organisation.slug if organisation else None}
+    detail = {"roles": names, **of_user(user)}
     trail.record(by=by, action="user.created", subject=user, detail=detail)
     return user
 
@@ -192,8 +193,7 @@ def issue_key(*, by: User, user: User, name: str, scopes: Iterable[str], expires
         created_at=now,
         expires_at=expires_at,
     )
-    detail = {"prefix": prefix, "scopes": wanted, "expires_at": expires_at}
-    trail.record(by=by, action="key.issued", subject=key, detail=detail)
+    trail.record(by=by, action="key.issued", subject=key, detail=of_key(key))
     return key, secret
 
 

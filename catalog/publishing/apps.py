@@ -8,7 +8,7 @@ class PublishingConfig(AppConfig):
 
     def ready(self) -> None:
         from catalog.core.leftovers import know
-        from catalog.publishing import handlers  # noqa: F401  registers for what lower rooms report
+        from catalog.publishing import handlers, witness  # noqa: F401  register for what lower rooms report, and with the trail
         from catalog.publishing.selectors import public_names
 
         know("public", public_names)

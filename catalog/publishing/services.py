@@ -37,6 +37,7 @@ from catalog.publishing.states import (
     WAITING,
     WITHDRAWN,
 )
+from catalog.publishing.testimony import of_publication, of_stop
 from catalog.releases.appending import versions_of
 from catalog.releases.models import Run
 from catalog.review.binding import configuration_sha256
@@ -112,7 +113,7 @@ def _publish(copy: Copy) -> None:
         publication = _publication(review, name, columns)
         move(
             COPY, copy, to=DONE, by=None, action="publication.published", require={"attempt": copy.attempt}, changes={"lease_until": None},
-            detail={"publication": publication.pk, "dataset": review.dataset.slug, "number": publication.number, "sha256": publication.artefact_sha256},
+            detail=of_publication(publication),
         )  # fmt: skip
 
 
@@ -235,7 +236,7 @@ def _stop(by: User, publication: Publication, state: str, reason: str) -> None:
         raise Invalid("Say why in a sentence (10 to 2,000 characters): it is shown in place of the data.")
     with transaction.atomic():
         move(
-            PUBLICATION, publication, to=state, by=by, action=f"publication.{state}", detail={"sha256": publication.artefact_sha256},
+            PUBLICATION, publication, to=state, by=by, action=f"publication.{state}", detail=of_stop(publication, reason.strip()),
             changes={"tombstone": reason.strip(), "stopped_by": by},
         )  # fmt: skip
         if state == WITHDRAWN:

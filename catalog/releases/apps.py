@@ -8,7 +8,7 @@ class ReleasesConfig(AppConfig):
 
     def ready(self) -> None:
         from catalog.core.leftovers import know
-        from catalog.releases import handlers, open_work  # noqa: F401  register with the rooms below
+        from catalog.releases import handlers, open_work, witness  # noqa: F401  register with the rooms below
         from catalog.releases.selectors import artefact_names
 
         know("artefacts", artefact_names)

@@ -14,6 +14,7 @@ from catalog.releases.jobs import Progress, engine_in, execute, finish, hierarch
 from catalog.releases.kinds import COMPARISONS
 from catalog.releases.models import Comparison
 from catalog.releases.states import DONE
+from catalog.releases.testimony import of_result
 
 
 def execute_comparison(comparison_id: int) -> None:
@@ -31,7 +32,7 @@ def _work(comparison: Comparison, folder: Path) -> None:
             result = without_bounding(forecast(recipe, typed, factors=[Decimal(factor) for factor in asked["factors"]], **given))
         else:
             result = frontier(recipe, typed, ks=asked["ks"], ls=asked["ls"], methods=asked["methods"], **given)
-    finish(COMPARISONS, comparison, to=DONE, detail={"points": len(result["points"])}, changes={"result": result})
+    finish(COMPARISONS, comparison, to=DONE, detail={"points": len(result["points"]), **of_result(result)}, changes={"result": result})
 
 
 def without_bounding(result: dict[str, Any]) -> dict[str, Any]:

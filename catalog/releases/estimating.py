@@ -12,6 +12,7 @@ from catalog.releases.jobs import Progress, engine_in, execute, finish, hierarch
 from catalog.releases.kinds import ESTIMATES
 from catalog.releases.models import Estimate
 from catalog.releases.states import DONE
+from catalog.releases.testimony import of_result
 
 
 def execute_estimate(estimate_id: int) -> None:
@@ -26,7 +27,7 @@ def _work(estimate: Estimate, folder: Path) -> None:
             recipe, typed, epsilon=Decimal(estimate.epsilon), share=Decimal(estimate.share), folder=hierarchies_of(estimate, folder),
             scratch=folder, engine=engine, progress=Progress(estimate), before_noise=lambda loss: charge(estimate, loss),
         )  # fmt: skip
-    finish(ESTIMATES, estimate, to=DONE, detail={"epsilon": estimate.epsilon}, changes={"result": result})
+    finish(ESTIMATES, estimate, to=DONE, detail={"epsilon": estimate.epsilon, **of_result(result)}, changes={"result": result})
 
 
 def sweep_estimates() -> None:

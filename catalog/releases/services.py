@@ -32,6 +32,7 @@ from catalog.releases.models import Job, Run
 from catalog.releases.policies import check_can_cancel, check_can_run
 from catalog.releases.sources import refuse_other_sources
 from catalog.releases.states import CANCELLED
+from catalog.releases.testimony import of_request
 
 
 def read_recipe(document: Any) -> Recipe:
@@ -204,8 +205,7 @@ def noted(recipe: Recipe, dataset: Dataset, version: Version) -> dict[str, Any]:
 def announce(job: Job, *, by: User, **detail: Any) -> None:
     """Write a new job into the trail, and ring for a worker once it is committed."""
     kind = kind_of(job)
-    said = {"recipe_sha256": job.recipe_sha256, "version_sha256": job.version.sha256, "code": job.code_version}
-    audit.record(by=by, action=f"{kind.subject}.requested", subject=job, detail={**said, **detail})
+    audit.record(by=by, action=f"{kind.subject}.requested", subject=job, detail={**of_request(job, job.version.sha256), **detail})
     ring_on_commit(kind.task, job)
 
 

@@ -23,6 +23,7 @@ from catalog.releases.jobs import (
 from catalog.releases.kinds import RUNS
 from catalog.releases.models import Run
 from catalog.releases.states import ASSESSED
+from catalog.releases.testimony import of_artefact
 
 
 def execute_run(run_id: int) -> None:
@@ -45,13 +46,11 @@ def _finish(run: Run, result: pipeline.RunResult) -> None:
     try:
         if sealed.sha256 != result.sha256:
             raise PlatformError("The artefact changed while it was being sealed.")
-        finish(
-            RUNS, run, to=ASSESSED, detail={"artefact_sha256": sealed.sha256, "rows": result.rows},
-            changes={
-                "artefact_name": sealed.name, "artefact_sha256": sealed.sha256, "artefact_bytes": sealed.bytes,
-                "artefact_rows": result.rows, "report": result.report, "sample": result.sample,
-            },
-        )  # fmt: skip
+        outcome = {
+            "artefact_name": sealed.name, "artefact_sha256": sealed.sha256, "artefact_bytes": sealed.bytes,
+            "artefact_rows": result.rows, "report": result.report, "sample": result.sample,
+        }  # fmt: skip
+        finish(RUNS, run, to=ASSESSED, detail=of_artefact(outcome), changes=outcome)
     except BaseException:
         vault.destroy(sealed.name, out_of="artefacts")
         raise

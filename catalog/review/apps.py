@@ -7,4 +7,4 @@ class ReviewConfig(AppConfig):
     verbose_name = "who cleared it"
 
     def ready(self) -> None:
-        from catalog.review import handlers  # noqa: F401  registers with the rooms below
+        from catalog.review import handlers, witness  # noqa: F401  register with the rooms below

@@ -17,6 +17,7 @@ from catalog.review.binding import configuration_sha256, hands_in
 from catalog.review.models import Decision, Involvement, Review, Verdict
 from catalog.review.policies import check_can_decide, check_can_submit, check_can_withdraw
 from catalog.review.states import APPROVED, IN_REVIEW, REJECTED, RETURNED, REVIEW, SUBMITTED, WITHDRAWN
+from catalog.review.testimony import of_decision, of_hands, of_review
 
 OUTCOME = {Verdict.APPROVE: APPROVED, Verdict.RETURN: RETURNED, Verdict.REJECT: REJECTED}
 
@@ -42,8 +43,8 @@ def submit(*, by: User, run: Run, context: str = "") -> Review:
                 )  # fmt: skip
         except IntegrityError:
             raise Conflict("This run is under review already.") from None
-        _involve(review, run, by)
-        audit.record(by=by, action="review.submitted", subject=review, detail={"artefact_sha256": run.artefact_sha256, "run": run.pk})
+        hands = _involve(review, run, by)
+        audit.record(by=by, action="review.submitted", subject=review, detail={**of_review(review), **of_hands(hands)})
     return review
 
 
@@ -60,14 +61,15 @@ def _refuse_outdated(run: Run) -> None:
         raise Conflict("The roles were changed since this run was made. Run the recipe again.", problems=error.problems) from None
 
 
-def _involve(review: Review, run: Run, by: User) -> None:
-    _note_hands(review, {*hands_in(run), (by.pk, Involvement.How.SUBMITTED.value)})
+def _involve(review: Review, run: Run, by: User) -> set[tuple[int, str]]:
+    return _note_hands(review, {*hands_in(run), (by.pk, Involvement.How.SUBMITTED.value)})
 
 
-def _note_hands(review: Review, hands: set[tuple[int, str]]) -> None:
-    """Record who had a hand in it and is not recorded yet: the database goes by these rows alone (guards.py)."""
+def _note_hands(review: Review, hands: set[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Record who had a hand in it and is not recorded yet, and give all who are: the database goes by these rows alone (guards.py)."""
     known = set(review.involved.values_list("user", "how"))
     Involvement.objects.bulk_create(Involvement(review=review, user_id=pk, how=h) for pk, h in sorted(hands - known))
+    return hands | known
 
 
 def open_review(*, by: User, review: Review) -> None:
@@ -101,12 +103,12 @@ def decide(
         review = Review.objects.select_for_update().select_related("run__version").get(pk=review.pk)
         check_can_decide(by, review)
         _refuse_changed(review, artefact_sha256)
-        _note_hands(review, hands_in(review.run))  # also what was done since it was submitted
+        hands = _note_hands(review, hands_in(review.run))  # also what was done since it was submitted
         decision = _record(by, review, chosen, reason_code, reason, conditions)
         path = [OUTCOME[chosen]] if review.state == IN_REVIEW else [IN_REVIEW, OUTCOME[chosen]]
         move(
             REVIEW, review, to=path, by=by, action=f"review.{OUTCOME[chosen]}",
-            detail={"artefact_sha256": decision.artefact_sha256, "decision": decision.pk, "reason_code": reason_code},
+            detail={**of_decision(decision), **of_hands(hands)},
             changes={"officer": by, "decided_at": decision.decided_at},
         )  # fmt: skip
         if chosen is Verdict.APPROVE:

@@ -109,6 +109,7 @@ def environment(**changes: str | None) -> dict[str, str]:
         "TRAIL_CHECKPOINT_KEY": "fedcba9876543210" * 4,
         "VAULT_RECIPIENT": str(pyrage.x25519.Identity.generate().to_public()),
         "ALLOWED_HOSTS": "data.example.org",
+        "SITE_URL": "https://data.example.org",
         **changes,
     }
     return kept | {name: value for name, value in whole.items() if value is not None}
@@ -147,7 +148,7 @@ def test_an_incomplete_one_stops_the_web_server(tmp_path):
         ({"VAULT_RECIPIENT": None}, "VAULT_RECIPIENT must be set"),
         ({"ALLOWED_HOSTS": None}, "ALLOWED_HOSTS is empty"),
         ({"ALLOWED_HOSTS": "*"}, "allows every host"),
-        ({"SECRET_KEY": "short"}, "SECRET_KEY is missing or short"),
+        ({"SECRET_KEY": "short-of-32-signs"}, "SECRET_KEY is missing or short"),
         ({"VAULT_RECIPIENT": "nobody"}, "not an age recipient"),
         ({"LEASE_SECONDS": "5", "SWEEP_SECONDS": "60"}, "do not fit each other"),
         ({"OPENDATA_MODE": "producton"}, "OPENDATA_MODE must be embedded or production"),

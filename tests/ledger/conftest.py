@@ -9,11 +9,12 @@ from django.contrib.auth.models import Group
 from catalog.ledger import services
 from catalog.ledger.models import Population
 from catalog.people.models import OfficerMandate, Organisation, User
+from catalog.people.services import create_organisation
 
 
 @pytest.fixture
 def city(db) -> Organisation:
-    return Organisation.objects.create(slug="city", name="City")
+    return create_organisation(by=None, slug="city", name="City")
 
 
 @pytest.fixture

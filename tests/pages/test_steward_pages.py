@@ -12,6 +12,7 @@ from catalog.datasets.models import Dataset, Version
 from catalog.releases.models import Run
 from catalog.review.models import Review
 from tests import factories
+from tests.intruder import unguarded
 from tests.pages.html import Page
 
 PLAIN = {"title": "Night buses", "language": "en", "source": "government", "licence": "CC-BY-4.0", "update_frequency": "once"}
@@ -261,7 +262,8 @@ def test_a_run_with_its_report_is_submitted_and_can_be_taken_back(steward, datas
 def test_a_failed_run_says_why_and_who_must_act(steward, dataset):
     run = factories.run(factories.version(dataset))
     error = {"code": "privacy_not_met", "message": "k = 50 asks for more persons than the table holds", "who": "you", "problems": []}
-    Run.objects.filter(pk=run.pk).update(state="failed", error=error, report=None, artefact_sha256="", artefact_name="")
+    with unguarded("releases_run"):
+        Run.objects.filter(pk=run.pk).update(state="failed", error=error, report=None, artefact_sha256="", artefact_name="")
     text = parsed(steward.get(f"/runs/{run.pk}")).text
     assert "k = 50" in text
     assert "Nothing was kept and nothing was spent." in text
@@ -299,5 +301,6 @@ def test_a_review_that_waits_is_not_hidden_by_a_later_run_that_failed(steward, d
     factories.review(factories.run(version))
     later = factories.run(version)
     error = {"code": "privacy_not_met", "message": "not met", "who": "you", "problems": []}
-    Run.objects.filter(pk=later.pk).update(state="failed", error=error, report=None, artefact_sha256="", artefact_name="")
+    with unguarded("releases_run"):
+        Run.objects.filter(pk=later.pk).update(state="failed", error=error, report=None, artefact_sha256="", artefact_name="")
     assert "It waits for a privacy officer" in parsed(steward.get("/steward/datasets/night-buses")).text

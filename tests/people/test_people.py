@@ -43,7 +43,7 @@ def test_the_operator_makes_a_user_and_the_trail_tells(city):
     assert (entry.action, entry.actor_name, entry.detail) == (
         "user.created",
         "system",
-        {"roles": ["steward"], "organisation": "city"},
+        {"roles": ["steward"], "username": "lee", "organisation": "city"},
     )
 
 

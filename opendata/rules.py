@@ -1,0 +1,170 @@
+"""What must be so of the settings that safety depends on, as a table: each rule names itself, what is wrong, and what to do.
+
+No message quotes a key, an identity or an address with a password in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import pyrage
+from django.conf import settings
+
+from anonymize.tables.choice import ENGINES, missing
+from opendata import scratch_disk
+
+SAFE_HANDLERS: Final = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+SHORTEST_KEY: Final = 32
+# 64 random hexadecimal digits have fewer than this many different ones with a chance below 1e-11
+FEWEST_SIGNS: Final = 10
+PLACEHOLDER: Final = re.compile(r"change.?me|django-insecure|placeholder|your.?(secret|key)|replace.?(me|this)|unset|<.*>", re.IGNORECASE)
+HOST: Final = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]", re.IGNORECASE)
+LOOSEST_DOMAIN: Final = 2  # labels of a domain of which all hosts are let in: .example.org, never .org
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``always``: also in the embedded set-up; the others are for production alone."""
+
+    id: str
+    broken: Callable[[], bool]
+    message: str
+    hint: Callable[[], str] | str
+    always: bool = False
+
+
+def production() -> bool:
+    return bool(settings.OPENDATA_MODE == "production")
+
+
+def hosts() -> list[str]:
+    return [str(host).strip() for host in settings.ALLOWED_HOSTS]
+
+
+def _keys() -> dict[str, str]:
+    return {"SECRET_KEY": str(settings.SECRET_KEY), "TRAIL_CHECKPOINT_KEY": str(settings.TRAIL_CHECKPOINT_KEY)}
+
+
+def _weak(key: str) -> bool:
+    return len(set(key)) < FEWEST_SIGNS
+
+
+def _no_host(host: str) -> bool:
+    """Neither a name or an address, nor a domain with a dot before it."""
+    return HOST.fullmatch(host) is None or (host.startswith(".") and host.strip(".").count(".") + 1 < LOOSEST_DOMAIN)
+
+
+def _recipient() -> str | None:
+    """The recipient as age writes it, or None for what is none."""
+    try:
+        return str(pyrage.x25519.Recipient.from_str(str(settings.VAULT_RECIPIENT)))
+    except pyrage.RecipientError:
+        return None
+
+
+def _identity_fits() -> bool:
+    """Whether this process could open what it seals."""
+    try:
+        written = Path(settings.VAULT_IDENTITY_FILE).read_text(encoding="utf-8").strip()
+        return str(pyrage.x25519.Identity.from_str(written).to_public()) == _recipient()
+    except (OSError, ValueError, pyrage.IdentityError):
+        return False
+
+
+def _origins_without(*schemes: str) -> bool:
+    return any(urlsplit(str(origin)).scheme not in schemes or not urlsplit(str(origin)).netloc for origin in settings.CSRF_TRUSTED_ORIGINS)
+
+
+def _scratch_elsewhere() -> bool:
+    """Of workers alone: nobody else has unsealed rows."""
+    return bool(settings.VAULT_IDENTITY_FILE) and not scratch_disk.is_on(Path(settings.SCRATCH_DIR), settings.SCRATCH_ON)
+
+
+def _plain_site() -> bool:
+    address = urlsplit(str(settings.SITE_URL))
+    return address.scheme != "https" or not address.hostname
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule("E001", lambda: bool(settings.DEBUG), "DEBUG is on.", "Debug pages show local variables, and those hold people's values.", always=True),
+    Rule(
+        "E002", lambda: len(settings.SECRET_KEY) < SHORTEST_KEY or settings.SECRET_KEY == "unset",  # noqa: S105  the placeholder
+        "SECRET_KEY is missing or short.", "Set SECRET_KEY to at least 32 random characters; make one with: python -m opendata.keys",
+    ),
+    Rule(
+        "E003", lambda: _recipient() is None,
+        "VAULT_RECIPIENT is not an age recipient.", "Uploads are sealed for it; make a pair with: python -m opendata.keys",
+    ),
+    Rule("E004", lambda: not any(hosts()), "ALLOWED_HOSTS is empty.", "Name the hosts that this site answers for."),
+    Rule("E005", lambda: "*" in hosts(), "ALLOWED_HOSTS allows every host.", "Name the hosts that this site answers for."),
+    Rule(
+        "E006", lambda: settings.FILE_UPLOAD_HANDLERS != SAFE_HANDLERS or settings.FILE_UPLOAD_MAX_MEMORY_SIZE > 1_000_000,
+        "Uploads could reach memory or disk unsealed.",
+        "Leave FILE_UPLOAD_HANDLERS alone: large uploads are sealed as they arrive (catalog/datasets/upload.py).", always=True,
+    ),
+    Rule("E007", lambda: not settings.USE_TZ, "USE_TZ is off.", "Decisions and charges are dated in UTC.", always=True),
+    Rule(
+        "E008", lambda: not 0 < settings.LEASE_SECONDS <= 3600 or not 0 < settings.SWEEP_SECONDS <= settings.LEASE_SECONDS,
+        "LEASE_SECONDS and SWEEP_SECONDS do not fit each other.", "0 < SWEEP_SECONDS ≤ LEASE_SECONDS ≤ 3600.", always=True,
+    ),
+    Rule("E009", lambda: settings.ENGINE not in ENGINES, "ENGINE names no table engine.", f"There are: {', '.join(ENGINES)}.", always=True),
+    Rule(
+        "E010", lambda: bool(settings.VAULT_IDENTITY_FILE) and missing(settings.ENGINE) is not None,  # only workers need it
+        "The table engine cannot be opened on this machine.", lambda: str(missing(settings.ENGINE)), always=True,
+    ),
+    Rule("E011", lambda: settings.CELERY_ACCEPT_CONTENT != ["json"], "Workers accept more than JSON.", "A pickled message runs code.", always=True),
+    Rule(
+        "E012", lambda: any("*" not in host and _no_host(host) for host in hosts() if host),
+        "ALLOWED_HOSTS names something that is no host.",
+        "Names only, without scheme, port or path; all hosts of a domain are written .example.org, with two parts at least.",
+    ),
+    Rule(
+        "E013", lambda: any("*" in host and host != "*" for host in hosts()),
+        "ALLOWED_HOSTS has a * in a name.", "All hosts of a domain are written .example.org.",
+    ),
+    Rule(
+        "E014", lambda: len(settings.TRAIL_CHECKPOINT_KEY) < SHORTEST_KEY,
+        "TRAIL_CHECKPOINT_KEY is missing or short.", "Set it to at least 32 random characters; make one with: python -m opendata.keys",
+    ),
+    Rule(
+        "E015", lambda: len(set(_keys().values())) < len(_keys()),
+        "SECRET_KEY and TRAIL_CHECKPOINT_KEY are the same.", "Whoever learns one must not be able to sign with the other: make two.",
+    ),
+    Rule(
+        "E016", lambda: any(_weak(key) for key in _keys().values()),
+        "SECRET_KEY or TRAIL_CHECKPOINT_KEY repeats a few characters.", "It could be guessed; make one with: python -m opendata.keys",
+    ),
+    Rule(
+        "E017", lambda: any(PLACEHOLDER.search(key) for key in _keys().values()),
+        "SECRET_KEY or TRAIL_CHECKPOINT_KEY is a placeholder.", "Everybody knows it; make one with: python -m opendata.keys",
+    ),
+    Rule(
+        "E018", lambda: bool(settings.VAULT_IDENTITY_FILE) and _recipient() is not None and not _identity_fits(),
+        "VAULT_IDENTITY_FILE does not open what is sealed for VAULT_RECIPIENT.",
+        "It must hold, in one line, the identity that VAULT_RECIPIENT was made with, and be readable by this process.", always=True,
+    ),
+    Rule("E019", _plain_site, "SITE_URL is not an https address.", "Set it to the public address, such as https://data.example.org."),
+    Rule(
+        "E020", lambda: _origins_without("https"),
+        "CSRF_TRUSTED_ORIGINS names an origin without https://.", "Write the scheme too, such as https://data.example.org.",
+    ),
+    Rule(
+        "E021", lambda: any(database["ENGINE"].endswith("sqlite3") for database in settings.DATABASES.values()),
+        "DATABASE_URL is on SQLite.", "It serves one machine, and anybody who can read the file; production needs postgres://…",
+    ),
+    Rule(
+        "E022", lambda: settings.SCRATCH_ON not in scratch_disk.KINDS or _scratch_elsewhere(),
+        "SCRATCH_DIR is not on the kind of file system that SCRATCH_ON demands.",
+        f"SCRATCH_ON is one of {', '.join(scratch_disk.KINDS)}; memory is tmpfs, encrypted is dm-crypt.", always=True,
+    ),
+)  # fmt: skip
+
+
+def broken() -> list[Rule]:
+    """The rules that the settings break."""
+    return [rule for rule in RULES if (rule.always or production()) and rule.broken()]
