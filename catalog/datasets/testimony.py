@@ -39,7 +39,8 @@ def of_hierarchy(kept: HierarchyFile) -> dict[str, Any]:
 def of_upload(version: Version) -> dict[str, Any]:
     return {
         "dataset": version.dataset_id, "number": version.number, "sha256": version.sha256, "bytes": version.bytes,
-        "sealed_name": version.sealed_name, "declared_types_sha256": document_sha256(version.declared_types),
+        "sealed_name": version.sealed_name,
+        "declared_sha256": document_sha256([version.declared_types, version.header, version.names]),
     }  # fmt: skip
 
 

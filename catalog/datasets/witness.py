@@ -19,7 +19,7 @@ from catalog.audit.witnesses import (
     unrecorded,
 )
 from catalog.datasets.models import Column, Dataset, HierarchyFile, PseudonymKey, Version
-from catalog.datasets.states import CHECKING, DESTROYED, READY, RECEIVED, VERSION
+from catalog.datasets.states import CHECKING, DESTROYED, READY, RECEIVED, REJECTED, VERSION
 from catalog.datasets.testimony import of_columns, of_dataset, of_hierarchy, of_pseudonym_key, of_table, of_upload
 
 ACTIONS: Final = (
@@ -120,22 +120,30 @@ def _versions(told: Told) -> Iterator[Finding]:
         if known is None:
             continue
         row = {**of_upload(version), "by": version.uploaded_by_id}
-        yield from differing(subject, known, row if version.state != DESTROYED else {**row, "sealed_name": known.get("sealed_name")})
+        if version.state in (DESTROYED, REJECTED):  # what was declared of it serves nobody any more, and is forgotten
+            del row["declared_sha256"]
+        yield from differing(subject, known, row)
         if version.state == READY:
             yield from _table(subject, version, told.tables.get(subject[1], {}), told.roles.get(subject[1], {}))
 
 
 def _table(subject: tuple[str, str], version: Version, known: dict[str, Any], roles: dict[str, str]) -> Iterator[Finding]:
-    """Of a version that was destroyed the columns are for nothing any more, and words of theirs may be gone."""
+    """Columns are told by their position, since a name can be somebody's; earlier entries told them by name."""
     columns = list(Column.objects.filter(version=version))
     yield from differing(subject, known, {**of_table(version), **of_columns(columns)})
-    now = {column.name: column.role for column in columns}
-    for name in sorted({*roles, *now}):
-        then, there = roles.get(name, ""), now.get(name)
+    now = {str(column.position): column.role for column in columns}
+    roles = roles if "columns_sha256" in known else _by_position(roles, columns)
+    for position in sorted({*roles, *now}):
+        then, there, column = roles.get(position, ""), now.get(position), ("column", f"{subject[1]}/{position}")
         if there is None:
-            yield missing(("column", f"{subject[1]}/{name}"), then or "no role yet")
+            yield missing(column, then or "no role yet")
         elif there != then:
-            yield Discrepancy(("column", f"{subject[1]}/{name}"), "role", then or "no role yet", there or "no role")
+            yield Discrepancy(column, "role", then or "no role yet", there or "no role")
+
+
+def _by_position(roles: dict[str, str], columns: list[Column]) -> dict[str, str]:
+    places = {column.name: str(column.position) for column in columns}
+    return {places.get(key, key): role for key, role in roles.items()}
 
 
 register(ACTIONS, compare)

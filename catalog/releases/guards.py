@@ -9,7 +9,7 @@ from django.db import migrations
 from catalog.audit.guards import kept, refusing, unchanged
 
 ASKED: Final = (
-    "dataset_id", "version_id", "population_id", "recipe", "recipe_sha256", "code_version", "hierarchies", "appended",
+    "dataset_id", "version_id", "population_id", "recipe_sha256", "code_version", "hierarchies", "appended",
     "requested_by_id", "requested_at",
 )  # fmt: skip
 
@@ -17,6 +17,17 @@ ASKED: Final = (
 def request_stays() -> migrations.RunPython:
     """A migration operation: from here on what a run was asked for, on what and by whom, is never changed."""
     return unchanged(table="releases_run", columns=ASKED, name="releases_run_request_stays", function="refuse_other_request_of_run")
+
+
+def recipe_stays() -> migrations.RunPython:
+    """A migration operation: from here on the recipe of a run stays. What only was tried, and drew no noise, may be forgotten."""
+    return unchanged(
+        table="releases_run",
+        columns=("recipe",),
+        once="OLD.noise_drawn OR OLD.state NOT IN (\'failed\', \'cancelled\')",
+        name="releases_run_recipe_stays",
+        function="refuse_other_recipe_of_run",
+    )
 
 
 def artefact_stays() -> migrations.RunPython:

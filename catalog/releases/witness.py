@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from catalog.audit.witnesses import Discrepancy, Finding, Said, Stateful, differing, register, register_states
 from catalog.datasets.models import Dataset, Version
+from catalog.datasets.states import DESTROYED
 from catalog.releases.kinds import KINDS, Kind
 from catalog.releases.models import Run
 from catalog.releases.states import ASSESSED, DONE, QUEUED, RUNNING
@@ -16,6 +17,16 @@ from catalog.releases.testimony import of_artefact, of_request, of_result
 REQUESTED: Final = {f"{kind.subject}.requested": kind for kind in KINDS}
 ENDED: Final = {f"{kind.subject}.{end}": kind for kind in KINDS for end in (ASSESSED, DONE)}
 ACTIONS: Final = (*REQUESTED, *ENDED, "budget.charged")
+
+
+class Upload(NamedTuple):
+    """What a job was asked for on, as it is now."""
+
+    sha256: str | None
+    destroyed: bool
+
+
+NO_UPLOAD: Final = Upload(None, False)
 
 
 @dataclass(slots=True)
@@ -41,7 +52,7 @@ def compare(entries: Iterable[Said]) -> Iterator[Finding]:
     told = Told()
     for entry in entries:
         told.hear(entry)
-    uploads = dict(Version.objects.values_list("pk", "sha256").iterator(chunk_size=2000))
+    uploads = {pk: Upload(sha256, state == DESTROYED) for pk, sha256, state in Version.objects.values_list("pk", "sha256", "state").iterator(chunk_size=2000)}
     slugs = dict(Dataset.objects.values_list("pk", "slug").iterator(chunk_size=2000))
     for kind in KINDS:
         yield from _jobs(kind, told, uploads)
@@ -54,7 +65,7 @@ def _datasets(asked: dict[str, Any], slugs: dict[int, str]) -> set[str]:
     return {*([] if own is None else [own]), *asked.get("appended", ())}
 
 
-def _jobs(kind: Kind[Any], told: Told, uploads: dict[int, str]) -> Iterator[Finding]:
+def _jobs(kind: Kind[Any], told: Told, uploads: dict[int, Upload]) -> Iterator[Finding]:
     """Their states, and whether they are there at all, are compared with those of all other things.
 
     No table is joined: a job that points at a version that is not there would be left out.
@@ -64,12 +75,19 @@ def _jobs(kind: Kind[Any], told: Told, uploads: dict[int, str]) -> Iterator[Find
         asked = told.asked.get(key)
         if asked is None:
             continue
-        yield from differing(subject, asked, {**of_request(job, uploads.get(job.version_id)), "by": job.requested_by_id})
+        upload = uploads.get(job.version_id, NO_UPLOAD)
+        # what was only tried with a version that was destroyed is forgotten with it (catalog/releases/handlers.py)
+        forgotten = {"document_sha256", "result_sha256"} if upload.destroyed and not getattr(job, "noise_drawn", False) and job.state != ASSESSED else set()
+        yield from differing(subject, asked, _but(forgotten, {**of_request(job, upload.sha256), "by": job.requested_by_id}))
         asked.setdefault("dataset", job.dataset_id)  # where an earlier entry does not tell it, the row must do
         if job.state in (ASSESSED, DONE):
-            yield from differing(subject, told.ended.get(key, {}), _outcome(job))
+            yield from differing(subject, told.ended.get(key, {}), _but(forgotten, _outcome(job)))
         if hasattr(job, "noise_drawn") and job.noise_drawn != (key in told.charged):
             yield Discrepancy(subject, "noise_drawn", str(key in told.charged), str(job.noise_drawn))
+
+
+def _but(names: set[str], row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def _outcome(job: Any) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Told:
             return
         self.officers[pk] = None if entry.action == "review.put_back" else entry.actor_id
         if entry.action in VERDICTS:
+            if "involved" in detail:  # also who got a hand in it since it was submitted
+                self.reviews.setdefault(pk, {})["involved"] = detail["involved"]
             self.decisions[detail["decision"]] = {"verdict": VERDICTS[entry.action], **detail, "review": int(pk), "by": entry.actor_id}
 
 

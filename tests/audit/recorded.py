@@ -16,6 +16,7 @@ from catalog.datasets import services as datasets
 from catalog.datasets.models import Dataset, Version
 from catalog.datasets.pseudonym_keys import dataset_key
 from catalog.ledger import services as ledger
+from catalog.people import leaving
 from catalog.people import services as people
 from catalog.people.models import User
 from catalog.publishing import services as publishing
@@ -42,6 +43,11 @@ def platform() -> SimpleNamespace:
         people.give_mandate(by=None, user=officer, organisation=organisation)
     people.withdraw_mandate(by=None, user=officer, organisation=tax)
     ends = timezone.now() + timedelta(days=30)
+    carl, sam = (people.create_user(by=None, username=name, password=PASSWORD, roles=["steward"], organisation=hall) for name in ("carl", "sam"))
+    leaving.close_account(by=None, user=sam, reason="On leave.")
+    leaving.reopen_account(by=None, user=sam)
+    people.grant_role(by=None, user=sam, role="steward")
+    leaving.close_account(by=None, user=carl, reason="Left the city.")
     keys = [people.issue_key(by=officer, user=officer, name="for a test", scopes=["read", "trail:read"], expires_at=ends)[0] for _ in range(2)]
     people.revoke_key(by=officer, key=keys[1])
     residents = ledger.create_population(by=None, slug="residents", name="Residents", owner=hall, epsilon_cap=Decimal(10), delta_cap=Decimal("0.001"))
@@ -52,18 +58,19 @@ def platform() -> SimpleNamespace:
     datasets.set_hierarchy_file(by=steward, dataset=dataset, name="ages.csv", content=b"level0,level1\n20,young\n30,young\n40,old\n50,old\n")
     dataset_key(dataset)
     destroyed, version = upload(steward, dataset), upload(steward, dataset)
+    tried(steward, dataset, destroyed)
     datasets.destroy_version(by=steward, version=destroyed, reason="It was a test.")
     estimate = estimates.request_estimate(by=steward, dataset=dataset, document=dict(DP_TABLE), epsilon=Decimal("0.5"), version=version)
     estimating.execute_estimate(estimate.pk)
-    comparison = comparisons.request_comparison(by=steward, dataset=dataset, document=dict(K_ANONYMOUS), ks=[3, 5], version=version)
-    compare.execute_comparison(comparison.pk)
-    releases.cancel(by=steward, job=releases.request_run(by=steward, dataset=dataset, document=dict(DP_TABLE), version=version))
+    tried(steward, dataset, version)
     publications = [released(steward, officer, dataset, version) for _ in range(2)]
     rejected = reviews.submit(by=steward, run=made(steward, dataset, version))
+    releases.cancel(by=sam, job=releases.request_run(by=sam, dataset=dataset, document=dict(DP_TABLE), version=version))  # a hand in it, late
     decide(rejected, officer, "reject", "risk_too_high")
     waiting = reviews.submit(by=steward, run=made(steward, dataset, version))
     reviews.open_review(by=officer, review=waiting)
     publishing.suspend(by=officer, publication=publications[1], reason=REASON)
+    datasets.hand_over(by=None, dataset=dataset, to=sam)
     alarms.raise_alarm(code="store_full", subject=("store", "vault"))
     return SimpleNamespace(steward=steward, officer=officer, dataset=dataset, version=version, publications=publications)
 
@@ -78,6 +85,13 @@ def upload(steward: User, dataset: Dataset) -> Version:
     version.refresh_from_db()
     datasets.set_columns(by=steward, version=version, columns={name: {"role": role} for name, role in ROLES.items()})
     return version
+
+
+def tried(steward: User, dataset: Dataset, version: Version) -> None:
+    """A comparison that is done, and a run that was cancelled."""
+    comparison = comparisons.request_comparison(by=steward, dataset=dataset, document=dict(K_ANONYMOUS), ks=[3, 5], version=version)
+    compare.execute_comparison(comparison.pk)
+    releases.cancel(by=steward, job=releases.request_run(by=steward, dataset=dataset, document=dict(DP_TABLE), version=version))
 
 
 def made(steward: User, dataset: Dataset, version: Version) -> Any:

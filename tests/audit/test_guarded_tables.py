@@ -32,7 +32,7 @@ GUARDED = {
     "datasets_version": ("sha256 = 'f'", {"datasets_version_upload_stays", "datasets_version_stays"}),
     "releases_run": (
         "artefact_sha256 = 'f'",
-        {"releases_run_request_stays", "releases_run_artefact_stays", "releases_run_noise_stays", "releases_run_stays"},
+        {"releases_run_request_stays", "releases_run_recipe_stays", "releases_run_artefact_stays", "releases_run_noise_stays", "releases_run_stays"},
     ),
     "releases_estimate": ("noise_drawn = FALSE", {"releases_estimate_noise_stays", "releases_estimate_stays"}),
     "review_review": ("artefact_sha256 = 'f'", {"review_review_bound_stays", "review_review_stays"}),

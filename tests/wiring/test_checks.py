@@ -68,7 +68,7 @@ WRONG = {
     "keys of few characters": ({"SECRET_KEY": "x" * 64, "TRAIL_CHECKPOINT_KEY": "abcdefgh" * 8}, {"E016"}),
     "placeholders": ({"SECRET_KEY": "django-insecure-0123456789abcdefghijklm", "TRAIL_CHECKPOINT_KEY": "change-me-0123456789-abcdefghijklmnopq"}, {"E017"}),
     "a recipient that looks like one, and SQLite": ({"VAULT_RECIPIENT": "age1" + "q" * 58, "DATABASE_URL": "sqlite:////tmp/x.sqlite3"}, {"E003", "E021"}),
-    "leases and an engine": ({"LEASE_SECONDS": "5", "SWEEP_SECONDS": "60", "ENGINE": "sprak"}, {"E008", "E009"}),
+    "leases, an engine and a disk": ({"LEASE_SECONDS": "5", "SWEEP_SECONDS": "60", "ENGINE": "sprak", "SCRATCH_ON": "memori"}, {"E008", "E009", "E022"}),
 }
 
 

@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from catalog.audit.guards import never_replaced
-from catalog.releases.guards import artefact_stays, job_stays, noise_stays, request_stays
+from catalog.releases.guards import artefact_stays, job_stays, noise_stays, recipe_stays, request_stays
 
 
 class Migration(migrations.Migration):
@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
         never_replaced("releases_run"),
         never_replaced("releases_estimate"),
         request_stays(),
+        recipe_stays(),
         artefact_stays(),
         noise_stays("releases_run"),
         noise_stays("releases_estimate"),
