@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from anonymize.tables.choice import ENGINES, missing
+from opendata.door_checks import door_rules
 
 SAFE_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
@@ -56,6 +57,7 @@ def _rules() -> list[tuple[bool, str, str]]:
             str(missing(settings.ENGINE)),
         ),
         (settings.CELERY_ACCEPT_CONTENT != ["json"], "Workers accept more than JSON.", "A pickled message runs code."),
+        *door_rules(),
     ]
 
 
