@@ -143,6 +143,11 @@ RULES: Final[tuple[Rule, ...]] = (
         "DATABASE_URL is on SQLite.", "It serves one machine, and anybody who can read the file; production needs postgres://…",
     ),
     Rule(
+        "E023", lambda: settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"),
+        "CACHE_URL is not set.",
+        "Without a shared cache every web process counts wrong passwords for itself, and forgets them; name one, such as redis://host:6379/1.",
+    ),
+    Rule(
         "E022", lambda: settings.SCRATCH_ON not in scratch_disk.KINDS or _scratch_elsewhere(),
         "SCRATCH_DIR is not on the kind of file system that SCRATCH_ON demands.",
         f"SCRATCH_ON is one of {', '.join(scratch_disk.KINDS)}; memory is tmpfs, encrypted is dm-crypt.", always=True,

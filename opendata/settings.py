@@ -196,6 +196,7 @@ MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)  # of work whose worker was lo
 VERIFY_SECONDS = env.int("VERIFY_SECONDS", default=3600)  # how often all that is published is read again and hashed
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "releases.sweep", "schedule": timedelta(seconds=SWEEP_SECONDS), "options": {"expires": SWEEP_SECONDS}},
+    "forget_sessions": {"task": "people.forget_sessions", "schedule": timedelta(days=1), "options": {"expires": 3600}},
     "forget_answers": {"task": "people.forget_answers", "schedule": timedelta(hours=1), "options": {"expires": 3600}},
     "forget_pictures": {"task": "releases.forget_pictures", "schedule": timedelta(days=1), "options": {"expires": 3600}},
     "sweep_stores": {"task": "releases.sweep_stores", "schedule": timedelta(minutes=10), "options": {"expires": 600}},

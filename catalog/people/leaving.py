@@ -16,7 +16,7 @@ from django.utils import timezone
 from anonymize.errors import Problem
 from catalog.audit import services as trail
 from catalog.audit.errors import Conflict, Invalid
-from catalog.people import policies, services
+from catalog.people import policies, services, sessions
 from catalog.people.models import User
 from catalog.people.roles import Role
 from catalog.people.selectors import living_keys
@@ -44,9 +44,9 @@ def close_account(*, by: User | None, user: User, reason: str) -> None:
         raise Conflict("This account is closed already.")
     why = _checked(reason)
     User.objects.filter(pk=user.pk).update(is_active=False)
-    sessions = _end_sessions(user)
+    ended = _end_sessions(user)
     services.tell_those_above(by=by, user=user)
-    trail.record(by=by, action="user.closed", subject=user, detail={"reason": why, "sessions": sessions})
+    trail.record(by=by, action="user.closed", subject=user, detail={"reason": why, "sessions": ended})
     for key in living_keys(user):
         services.end_key(by=by, key=key)
     for mandate in user.mandates.select_related("organisation").order_by("organisation__slug"):
@@ -91,7 +91,11 @@ def _checked(reason: str) -> str:
 
 
 def _end_sessions(user: User) -> int:
-    """Remove the stored sessions of a user; how many. (A closed account is refused whatever its session says.)"""
+    """Remove the stored sessions of a user; how many. (A closed account is refused whatever its session says.)
+
+    Also those that nobody is told of: of a sign-in whose second step never came.
+    """
+    sessions.end_all(user)
     mine = [s.pk for s in Session.objects.filter(expire_date__gt=timezone.now()).iterator() if s.get_decoded().get(SESSION_KEY) == str(user.pk)]
     Session.objects.filter(pk__in=mine).delete()
     return len(mine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from django import forms
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from catalog.audit.errors import Invalid, PlatformError
-from catalog.people import leaving, open_work, policies, selectors, services
+from catalog.people import leaving, open_work, passwords, policies, second_factor, selectors, services
 from catalog.people.models import Organisation, User
 from catalog.people.pages import actor, not_stored, private, shown, status_of
 from catalog.people.roles import OFFICERS, Role
@@ -36,8 +37,8 @@ class PersonForm(forms.Form):
 
     username = forms.CharField(max_length=150, label=gettext_lazy("Name"))
     password = forms.CharField(
-        max_length=500, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label=gettext_lazy("First password"),
-        help_text=gettext_lazy("At least 12 characters. Give it to the person in another way than by mail."),
+        max_length=500, strip=False, required=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label=gettext_lazy("First password"),
+        help_text=gettext_lazy("Leave it empty: the person then chooses one, under a link that works once. Otherwise at least 12 characters, and you know it too."),
     )  # fmt: skip
     organisation = forms.ModelChoiceField(queryset=Organisation.objects.none(), required=False, to_field_name="slug", empty_label="–", label=gettext_lazy("Organisation"))
     roles = forms.MultipleChoiceField(
@@ -68,12 +69,14 @@ def new(request: HttpRequest) -> HttpResponseBase:
         status = 422
         if form.is_valid():
             try:
-                made = services.create_user(by=me, **form.cleaned_data)
+                given = form.cleaned_data
+                made = services.create_user(by=me, **{**given, "password": given["password"] or secrets.token_urlsafe(32)})
+                link = "" if given["password"] else passwords.password_reset_link(by=me, user=made)
             except PlatformError as error:
                 context["problem"], status = shown(error), status_of(error)
             else:
                 messages.success(request, _("The account is made."))
-                return redirect("person", person_id=made.pk)
+                return _page(request, me, made, link=link) if link else redirect("person", person_id=made.pk)
     return not_stored(render(request, "people/new.html", context, status=status))
 
 
@@ -83,7 +86,8 @@ def person(request: HttpRequest, person_id: int) -> HttpResponseBase:
     return _page(request, _manager(request), _person(person_id))
 
 
-def _page(request: HttpRequest, me: User, who: User, error: PlatformError | None = None) -> HttpResponseBase:
+def _page(request: HttpRequest, me: User, who: User, error: PlatformError | None = None, link: str = "") -> HttpResponseBase:
+    """``link``: one under which the person sets a password, shown this once."""
     held = set(policies.roles_of(who))
     mandates = [mandate.organisation for mandate in who.mandates.all()]
     other = Organisation.objects.exclude(pk__in=[organisation.pk for organisation in mandates])
@@ -93,9 +97,10 @@ def _page(request: HttpRequest, me: User, who: User, error: PlatformError | None
         "other_roles": [role.value for role in Role if role not in held], "mandates": mandates,
         "other_organisations": other if held & OFFICERS else [], "keys": selectors.keys_of(who), "living": selectors.living_keys(who),
         "work": [(work, _takers(who, work)) for work in open_work.of(who) if work.kind != "key"], "now": timezone.now(),
+        "may_reset": second_factor.can_reset(me, who) and who.is_active, "factors": second_factor.enrolled(who), "link": link,
         "problem": shown(error) if error else None, "reason": request.POST.get("reason", ""), "room": "people",
     }  # fmt: skip
-    return render(request, "people/person.html", context, status=status_of(error) if error else 200)
+    return not_stored(render(request, "people/person.html", context, status=status_of(error) if error else 200))
 
 
 def _takers(who: User, work: open_work.OpenWork) -> list[User]:
@@ -120,6 +125,31 @@ def close(request: HttpRequest, person_id: int) -> HttpResponseBase:
 def reopen(request: HttpRequest, person_id: int) -> HttpResponseBase:
     leaving.reopen_account(by=_manager(request), user=_person(person_id))
     messages.success(request, _("The account is open again, without roles, mandates and keys."))
+    return redirect("person", person_id=person_id)
+
+
+@private
+@require_POST
+def password_link(request: HttpRequest, person_id: int) -> HttpResponseBase:
+    """A link under which somebody sets a new password, shown once."""
+    me, who = _manager(request), _person(person_id)
+    try:
+        link = passwords.password_reset_link(by=me, user=who)
+    except PlatformError as error:
+        return _page(request, me, who, error)
+    return _page(request, me, who, link=link)
+
+
+@private
+@require_POST
+def reset_factor(request: HttpRequest, person_id: int) -> HttpResponseBase:
+    """For somebody who has lost their second factor."""
+    me, who = _manager(request), _person(person_id)
+    try:
+        second_factor.reset_second_factor(by=me, user=who)
+    except PlatformError as error:
+        return _page(request, me, who, error)
+    messages.success(request, _("The second factor is removed, and all sessions are ended. At the next sign-in another is added."))
     return redirect("person", person_id=person_id)
 
 

@@ -1,8 +1,15 @@
 """The tasks of this room: what is kept for a day is forgotten, and letters are written by workers."""
 
 from celery import shared_task
+from django.core.management import call_command
 
 from catalog.people import letters, passwords, services
+
+
+@shared_task(name="people.forget_sessions", ignore_result=True)  # type: ignore[untyped-decorator]
+def forget_sessions() -> None:
+    """Remove sessions whose time is over."""
+    call_command("clearsessions")
 
 
 @shared_task(name="people.forget_answers", ignore_result=True)  # type: ignore[untyped-decorator]

@@ -91,6 +91,11 @@ def own_or_absent(user: Any, thing: Thing) -> None:
         raise Http404
 
 
+def nothing_there(user: Any, thing: Thing) -> None:
+    """Of things that the world holds none of: whoever may ask is told so."""
+    raise Http404
+
+
 def published(user: Any, thing: Thing) -> None:
     """A dataset with a publication, whatever became of it."""
     if not thing.dataset.publications.exists():
@@ -261,6 +266,9 @@ API: Final = (
     # --- who is asking
     api("post", "session", "site", ANYONE, everybody, SIGN_IN),
     api("delete", "session", "site", SESSION, everybody),
+    api("get", "sessions", "site", SESSION, everybody),
+    api("delete", "sessions", "site", SESSION, everybody),
+    api("delete", "sessions/<int:session_id>", "link", SESSION, nothing_there),
     api("get", "me", "site", "read", everybody),
     api("get", "keys", "site", "read", everybody),
     api("post", "keys", "site", SESSION, everybody, new_key),
@@ -354,11 +362,33 @@ PAGES: Final = (
     # --- one's own account
     page("get", "login", "site", everybody, scope=ANYONE),
     page("post", "login", "site", everybody, WRONG_SIGN_IN, scope=ANYONE),
+    page("get", "login/code", "site", everybody),
+    page("post", "login/code", "site", everybody, {"code": "000000"}),
+    page("post", "login/passkey", "site", everybody, scope=ANYONE),
+    page("get", "login/sso", "site", nothing_there, scope=ANYONE),
+    page("get", "login/sso/callback", "site", nothing_there, scope=ANYONE),
+    page("get", "password/forgotten", "site", everybody, scope=ANYONE),
+    page("post", "password/forgotten", "site", everybody, {"username": "nobody"}, scope=ANYONE),
+    page("get", "password/new/<str:name>/<str:token>", "link", everybody, scope=ANYONE),
+    page("post", "password/new/<str:name>/<str:token>", "link", everybody, {"password": factories.PASSWORD}, scope=ANYONE),
     page("post", "logout", "site", everybody, scope=ANYONE),
     page("get", "language", "site", everybody, scope=ANYONE, query="?set=ko"),
     page("get", "account", "site", everybody),
     page("post", "account", "site", everybody, {"name": "k", "scopes": ["read"], "days": "30"}),
     page("post", "account/keys/<int:key_id>/revoke", "key", own_or_absent),
+    page("get", "account/security", "site", everybody),
+    page("get", "account/security/app", "site", everybody),
+    page("post", "account/security/app", "site", everybody, {"code": "000000"}),
+    page("get", "account/security/passkey", "site", everybody),
+    page("post", "account/security/passkey", "site", everybody),
+    page("post", "account/security/recovery-codes", "site", everybody),
+    page("post", "account/security/factors/<int:factor_id>/remove", "link", everybody),
+    page("get", "account/security/confirm", "site", everybody),
+    page("post", "account/security/confirm", "site", everybody, {"password": "not this one"}),
+    page("get", "account/security/password", "site", everybody),
+    page("post", "account/security/password", "site", everybody, {"old": "not this one", "new": factories.PASSWORD}),
+    page("post", "account/security/sessions/<int:session_id>/end", "link", nothing_there),
+    page("post", "account/security/sessions/end-others", "site", everybody),
     # --- people
     page("get", "people", "site", manages),
     page("get", "people/new", "site", manages),
@@ -366,6 +396,8 @@ PAGES: Final = (
     page("get", PERSON, "person", manages),
     page("post", f"{PERSON}/closure", "person", closes, STOP, then=CLOSED),
     page("post", f"{PERSON}/reopening", "person", manages, then={"open": Outcome.CONFLICT}),
+    page("post", f"{PERSON}/password-link", "person", manages),
+    page("post", f"{PERSON}/second-factor/reset", "person", manages),
     page("post", f"{PERSON}/roles", "person", grants, {"give": "auditor"}, then=CLOSED),
     page("post", f"{PERSON}/mandates", "person", grants, {"give": "city-hall"}, then=CLOSED),
     page("post", f"{PERSON}/keys/revocation", "person", manages),

@@ -84,6 +84,7 @@ def _things(home: Any, maker: User, judge: User) -> dict[str, list[Thing]]:
     made = _Made(maker, judge, population, factories.steward("heir", of=home), factories.officer("target", of=home))
     return {
         "site": [Thing("", {"name": "start.js", "code": "not_found"}, {"home": home})],
+        "link": [Thing("", {"name": "nobody", "token": "no-token", "factor_id": 1_000_000, "session_id": 1_000_000})],
         "population": [Thing("", {"slug": population.slug})],
         "dataset": made.datasets(), "release": made.releases(), "version": made.versions(), "run": made.runs(),
         "comparison": made.comparisons(), "estimate": made.estimates(), "review": made.reviews(), "copy": made.copies(), "person": made.people(home),
