@@ -61,7 +61,7 @@ def summary(rounds: Sequence[Round]) -> list[str]:
         for test in one.failed or (() if one.steady else (f"the round itself (status {one.status})",)):
             seeds.setdefault(test, []).append(one.seed)
     if not seeds:
-        return [f"Steady: {len(rounds)} rounds, and nothing failed in any of them."]
+        return [f"Steady: nothing failed in any round ({len(rounds)})."]
     told = [f"{test}\n    failed in {len(of)} of {len(rounds)} rounds; again: make steady ROUNDS=1 SEED={of[0]}" for test, of in sorted(seeds.items())]
     return ["Not steady:", *told]
 

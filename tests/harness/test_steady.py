@@ -52,7 +52,7 @@ def test_a_round_that_came_to_nothing_is_not_steady(suite):
 def test_a_suite_in_which_nothing_fails_is_steady(suite, monkeypatch, capsys):
     whole = suite("def test(): pass", "1")
     assert whole.steady and "1 passed" in whole.last_line
-    assert steady.summary([whole, whole]) == ["Steady: 2 rounds, and nothing failed in any of them."]
+    assert steady.summary([whole, whole]) == ["Steady: nothing failed in any round (2)."]
     monkeypatch.setattr(steady, "run", lambda seed, arguments: whole)
     assert steady.main(["--rounds", "2", "--seed", "77"]) == 0
     assert "round 1 of 2, seed 77" in capsys.readouterr().out
