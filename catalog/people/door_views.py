@@ -27,6 +27,7 @@ HOMES = (
     (Role.LEAD_OFFICER, "reviews"),
     (Role.STEWARD, "steward"),
     (Role.AUDITOR, "trail"),
+    (Role.ADMINISTRATOR, "people"),
 )
 
 

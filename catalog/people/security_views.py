@@ -29,8 +29,8 @@ LONGEST_LABEL: Final = 60
 Changing = Callable[..., HttpResponseBase]
 
 
-@private
 @require_GET
+@private
 def overview(request: HttpRequest) -> HttpResponseBase:
     """What protects my account, and where it is open."""
     me = actor(request)
@@ -86,8 +86,8 @@ def _fresh(request: HttpRequest, user: User) -> bool:
     return 0 <= time.time() - max(shown, default=0) < FRESH_S
 
 
-@adds_a_factor
 @require_http_methods(["GET", "POST"])
+@adds_a_factor
 def add_app(request: HttpRequest, user: User) -> HttpResponseBase:
     """An app that makes codes: its secret as a picture to scan and as text to type, and a code that shows it arrived."""
     refused = None
@@ -113,8 +113,8 @@ def add_app(request: HttpRequest, user: User) -> HttpResponseBase:
     return not_stored(render(request, "people/app.html", context, status=refused.status if refused else 200))
 
 
-@adds_a_factor
 @require_http_methods(["GET", "POST"])
+@adds_a_factor
 def add_passkey(request: HttpRequest, user: User) -> HttpResponseBase:
     """A passkey: the one page that needs scripts, since only they can ask the browser for one."""
     refused = None
@@ -142,8 +142,8 @@ def _added(request: HttpRequest, user: User, codes: list[str]) -> HttpResponseBa
     return response
 
 
-@changes_factors
 @require_POST
+@changes_factors
 def recovery_codes(request: HttpRequest, user: User) -> HttpResponseBase:
     """Fresh ones, on the answer to this form alone."""
     return _shown_once(request, second_factor.renew_recovery_codes(by=user, user=user))
@@ -154,8 +154,8 @@ def _shown_once(request: HttpRequest, codes: list[str]) -> HttpResponse:
     return not_stored(render(request, "people/recovery_codes.html", context, status=201))
 
 
-@changes_factors
 @require_POST
+@changes_factors
 def remove_factor(request: HttpRequest, user: User, factor_id: int) -> HttpResponseBase:
     try:
         second_factor.remove_factor(by=user, user=user, factor_id=factor_id)
@@ -166,8 +166,8 @@ def remove_factor(request: HttpRequest, user: User, factor_id: int) -> HttpRespo
     return redirect("security")
 
 
-@page
 @require_http_methods(["GET", "POST"])
+@page
 def confirm(request: HttpRequest) -> HttpResponseBase:
     """The password again, before something that a passer-by at an open session must not do."""
     user = _who_may_add(request)
@@ -185,15 +185,15 @@ def confirm(request: HttpRequest) -> HttpResponseBase:
     return not_stored(render(request, "people/confirm.html", context, status=refused.status if refused else 200))
 
 
-@private
 @require_POST
+@private
 def end_session(request: HttpRequest, session_id: int) -> HttpResponseBase:
     sessions.end(actor(request), session_id)
     return redirect("security")
 
 
-@private
 @require_POST
+@private
 def end_other_sessions(request: HttpRequest) -> HttpResponseBase:
     sessions.end_all(actor(request), keep=request.session.session_key)
     messages.success(request, gettext("All other sessions were ended."))

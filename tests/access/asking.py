@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.http.cookie import SimpleCookie
 from django.test import Client
@@ -53,6 +54,7 @@ class Asker:
         return self.send(route.method, address(route.pattern, caller, thing) + route.query, caller, sent, route.kind)
 
     def send(self, method: str, path: str, caller: Caller, sent: Any = None, kind: str = "application/json") -> Any:
+        cache.clear()  # wrong passwords are counted; how often one may try is another question
         headers = {"Authorization": f"Bearer {caller.secret}"} if caller.has_key else {}
         self.client.cookies = SimpleCookie({settings.SESSION_COOKIE_NAME: caller.session} if caller.session else {})
         with transaction.atomic():

@@ -31,6 +31,10 @@ MEANINGS = {
     Outcome.CONFLICT: "may, but not in this state",
     Outcome.GONE: "was stopped: the tombstone",
 }
+class SignInFirst(Exception):
+    """Nobody may who has not begun to sign in: no caller of the matrix has."""
+
+
 _BY_STATUS = {401: Outcome.SIGN_IN, 403: Outcome.REFUSED, 404: Outcome.ABSENT, 409: Outcome.CONFLICT, 410: Outcome.GONE}
 STOP_POLLING = 286
 
@@ -39,6 +43,8 @@ def of_policy(check: Callable[[], Any]) -> Outcome:
     """What the policies say."""
     try:
         check()
+    except SignInFirst:
+        return Outcome.SIGN_IN
     except NotAllowed:
         return Outcome.REFUSED
     except Conflict:

@@ -19,6 +19,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import Http404
 from django.utils import timezone
 
+from catalog.audit.errors import Gone
 from catalog.datasets.policies import (
     can_see_inside,
     check_can_create,
@@ -44,7 +45,7 @@ from catalog.releases.policies import check_can_cancel, check_can_run, check_can
 from catalog.review.policies import check_can_decide, check_can_look, check_can_submit, check_can_withdraw
 from catalog.review.selectors import visible
 from tests import factories
-from tests.access.outcome import Outcome, of_policy
+from tests.access.outcome import Outcome, SignInFirst, of_policy
 from tests.access.world import DOOR, Caller, Thing
 
 Check = Callable[[Any, Thing], Any]
@@ -89,6 +90,16 @@ def everybody(user: Any, thing: Thing) -> None:
 def own_or_absent(user: Any, thing: Thing) -> None:
     if thing.state != "own":
         raise Http404
+
+
+def between_two_steps(user: Any, thing: Thing) -> None:
+    """Somebody whose password was right, and whose second factor is still to come."""
+    raise SignInFirst
+
+
+def spent(user: Any, thing: Thing) -> None:
+    """A link that is nobody's, or was used."""
+    raise Gone("This link is spent.")
 
 
 def nothing_there(user: Any, thing: Thing) -> None:
@@ -362,15 +373,16 @@ PAGES: Final = (
     # --- one's own account
     page("get", "login", "site", everybody, scope=ANYONE),
     page("post", "login", "site", everybody, WRONG_SIGN_IN, scope=ANYONE),
-    page("get", "login/code", "site", everybody),
-    page("post", "login/code", "site", everybody, {"code": "000000"}),
+    page("get", "login/code", "site", between_two_steps),
+    page("post", "login/code", "site", between_two_steps, {"code": "000000"}),
+    page("get", "login/passkey", "site", everybody, scope=ANYONE),
     page("post", "login/passkey", "site", everybody, scope=ANYONE),
     page("get", "login/sso", "site", nothing_there, scope=ANYONE),
     page("get", "login/sso/callback", "site", nothing_there, scope=ANYONE),
     page("get", "password/forgotten", "site", everybody, scope=ANYONE),
     page("post", "password/forgotten", "site", everybody, {"username": "nobody"}, scope=ANYONE),
-    page("get", "password/new/<str:name>/<str:token>", "link", everybody, scope=ANYONE),
-    page("post", "password/new/<str:name>/<str:token>", "link", everybody, {"password": factories.PASSWORD}, scope=ANYONE),
+    page("get", "password/new/<str:name>/<str:token>", "link", spent, scope=ANYONE),
+    page("post", "password/new/<str:name>/<str:token>", "link", spent, {"password": factories.PASSWORD}, scope=ANYONE),
     page("post", "logout", "site", everybody, scope=ANYONE),
     page("get", "language", "site", everybody, scope=ANYONE, query="?set=ko"),
     page("get", "account", "site", everybody),
@@ -387,7 +399,7 @@ PAGES: Final = (
     page("post", "account/security/confirm", "site", everybody, {"password": "not this one"}),
     page("get", "account/security/password", "site", everybody),
     page("post", "account/security/password", "site", everybody, {"old": "not this one", "new": factories.PASSWORD}),
-    page("post", "account/security/sessions/<int:session_id>/end", "link", nothing_there),
+    page("post", "account/security/sessions/<int:session_id>/end", "link", everybody),
     page("post", "account/security/sessions/end-others", "site", everybody),
     # --- people
     page("get", "people", "site", manages),
@@ -396,7 +408,7 @@ PAGES: Final = (
     page("get", PERSON, "person", manages),
     page("post", f"{PERSON}/closure", "person", closes, STOP, then=CLOSED),
     page("post", f"{PERSON}/reopening", "person", manages, then={"open": Outcome.CONFLICT}),
-    page("post", f"{PERSON}/password-link", "person", manages),
+    page("post", f"{PERSON}/password-link", "person", manages, then={"closed": Outcome.REFUSED}),
     page("post", f"{PERSON}/second-factor/reset", "person", manages),
     page("post", f"{PERSON}/roles", "person", grants, {"give": "auditor"}, then=CLOSED),
     page("post", f"{PERSON}/mandates", "person", grants, {"give": "city-hall"}, then=CLOSED),

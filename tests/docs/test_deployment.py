@@ -105,6 +105,7 @@ def environment(**changes: str | None) -> dict[str, str]:
         "OPENDATA_MODE": "production",
         "DATABASE_URL": "postgres://somebody@127.0.0.1:1/nothing",
         "BROKER_URL": "redis://127.0.0.1:1/0",
+        "CACHE_URL": "redis://127.0.0.1:1/1",
         "SECRET_KEY": "0123456789abcdef" * 4,
         "TRAIL_CHECKPOINT_KEY": "fedcba9876543210" * 4,
         "VAULT_RECIPIENT": str(pyrage.x25519.Identity.generate().to_public()),
