@@ -6,8 +6,6 @@ No message quotes a key, an identity or an address with a password in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +15,8 @@ from django.conf import settings
 
 from anonymize.tables.choice import ENGINES, missing
 from opendata import scratch_disk
+from opendata.door_checks import DOOR_RULES
+from opendata.rule import Rule, production
 
 SAFE_HANDLERS: Final = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 SHORTEST_KEY: Final = 32
@@ -25,21 +25,6 @@ FEWEST_SIGNS: Final = 10
 PLACEHOLDER: Final = re.compile(r"change.?me|django-insecure|placeholder|your.?(secret|key)|replace.?(me|this)|unset|<.*>", re.IGNORECASE)
 HOST: Final = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]", re.IGNORECASE)
 LOOSEST_DOMAIN: Final = 2  # labels of a domain of which all hosts are let in: .example.org, never .org
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """``always``: also in the embedded set-up; the others are for production alone."""
-
-    id: str
-    broken: Callable[[], bool]
-    message: str
-    hint: Callable[[], str] | str
-    always: bool = False
-
-
-def production() -> bool:
-    return bool(settings.OPENDATA_MODE == "production")
 
 
 def hosts() -> list[str]:
@@ -167,4 +152,4 @@ RULES: Final[tuple[Rule, ...]] = (
 
 def broken() -> list[Rule]:
     """The rules that the settings break."""
-    return [rule for rule in RULES if (rule.always or production()) and rule.broken()]
+    return [rule for rule in (*RULES, *DOOR_RULES) if (rule.always or production()) and rule.broken()]

@@ -27,6 +27,7 @@ os.environ["DATA_DIR"] = str(folder)
 os.environ["SECRET_KEY"] = "only-for-tests-" + os.urandom(16).hex()
 os.environ["TRAIL_CHECKPOINT_KEY"] = os.urandom(32).hex()
 os.environ["VAULT_RECIPIENT"] = str(_identity.to_public())
+os.environ["SECOND_FACTOR"] = "optional"  # tests of it demand it by the setting
 os.environ["VAULT_IDENTITY_FILE"] = str(folder / "identity")
 for name in ("SITE_URL", "ALLOWED_HOSTS"):
     os.environ.pop(name, None)

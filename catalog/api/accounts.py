@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any, ClassVar
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import logout
 from django.http import Http404
 from django.middleware.csrf import get_token
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,9 +17,8 @@ from catalog.api import pagination
 from catalog.api.idempotency import idempotent
 from catalog.api.permissions import ANYONE
 from catalog.api.serializers import StrictSerializer
-from catalog.api.throttles import LoginThrottle, count_attempt
 from catalog.api.views import ApiView, signed_in
-from catalog.people import selectors, services
+from catalog.people import devices, second_factor, selectors, services, sessions, sign_in
 from catalog.people.models import ApiKey
 from catalog.people.roles import SCOPES, Role
 
@@ -39,13 +37,26 @@ class MeSerializer(serializers.Serializer[Any]):
     mandates = serializers.ListField(child=serializers.CharField())
 
 
+class FailedAttemptsSerializer(serializers.Serializer[Any]):
+    """Attempts to sign in under this name that failed, and that its owner has not heard of yet."""
+
+    count = serializers.IntegerField()
+    since = serializers.DateTimeField(default_timezone=UTC)
+
+
 class SignedInSerializer(MeSerializer):
     csrf_token = serializers.CharField()
+    failed_attempts = FailedAttemptsSerializer(allow_null=True)
 
 
 class CredentialsSerializer(StrictSerializer):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=500, trim_whitespace=False)
+    code = serializers.CharField(
+        max_length=20,
+        required=False,
+        help_text="Of the second factor, where there is one: what the app shows now, or a recovery code.",
+    )
 
 
 class KeyRequestSerializer(StrictSerializer):
@@ -80,27 +91,43 @@ class KeyPageSerializer(serializers.Serializer[Any]):
 
 
 class SessionView(ApiView):
-    """Log in with name and password, and out again."""
+    """Log in with name and password, and the second factor where one is asked for; and out again."""
 
     required_scopes: ClassVar = {"POST": ANYONE}
 
-    def get_throttles(self) -> list[Any]:
-        return [LoginThrottle()] if self.request.method == "POST" else super().get_throttles()
-
     @extend_schema(operation_id="session_open", request=CredentialsSerializer, responses=SignedInSerializer)
     def post(self, request: Request) -> Response:
+        """A right name and password without the code that is asked for are answered with 401 `second_factor_needed`.
+
+        Guessing is slowed down: 429, with `Retry-After` in seconds; nothing was looked at then.
+        """
         given = CredentialsSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        if not count_attempt(given.validated_data["username"]):
-            raise Throttled(wait=60)
-        user = authenticate(request, **given.validated_data)
-        if user is None:
-            raise AuthenticationFailed("The name or the password is not right.")
-        login(request._request, user)
-        return Response({**selectors.profile(user), "csrf_token": get_token(request._request)})
+        asked = given.validated_data
+        plain = request._request
+        proof = sign_in.with_password(plain, name=asked["username"], password=asked["password"], code=asked.get("code", ""))
+        self._check_factor(proof)
+        sign_in.enter(plain, proof.user)
+        if proof.factor is not None:
+            sign_in.complete(plain, proof.user, proof.factor)
+        failures = sign_in.failures_told(proof.user)
+        body = {**selectors.profile(proof.user), "csrf_token": get_token(plain)}
+        response = Response({**body, "failed_attempts": FailedAttemptsSerializer(failures).data if failures else None})
+        devices.remember(plain, response, proof.user.get_username())
+        return response
+
+    def _check_factor(self, proof: sign_in.Proof) -> None:
+        """No session is opened without it."""
+        if proof.factor is None and second_factor.enrolled(proof.user):
+            raise second_factor.SecondFactorNeeded("Send the code of your second factor as well, in the member code.")
+        if proof.factor is None and second_factor.demanded_of(proof.user):
+            raise second_factor.SecondFactorNeeded(
+                "Your roles demand a second factor, and you have none yet. Sign in at /login and add one."
+            )
 
     @extend_schema(operation_id="session_close", request=None, responses={204: None})
     def delete(self, request: Request) -> Response:
+        sessions.forget(request._request)
         logout(request._request)
         return Response(status=204)
 
@@ -132,6 +159,7 @@ class KeysView(ApiView):
     @idempotent(keep_answer=False)
     def post(self, request: Request) -> Response:
         me = signed_in(request)
+        second_factor.check_may_make_key(request._request, me)
         asked = KeyRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         key, secret = services.issue_key(by=me, user=me, **asked.validated_data)

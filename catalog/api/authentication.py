@@ -11,7 +11,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.authentication import SessionAuthentication as DRFSessionAuthentication
 from rest_framework.request import Request
 
-from catalog.people import services
+from catalog.people import second_factor, services
 from catalog.people.models import ApiKey, User
 
 
@@ -53,7 +53,17 @@ class _BodyUnread:
 
 
 class SessionAuthentication(DRFSessionAuthentication):
-    """The session of the pages; every request that changes something must carry the CSRF token, in its header."""
+    """The session of the pages; every request that changes something must carry the CSRF token, in its header.
+
+    A session that owes a second factor authenticates nobody. The middleware sees to that (catalog/people/sessions.py), and
+    it is looked at here once more, should the middleware be missing.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        caller = super().authenticate(request)
+        if caller is None or not (isinstance(caller[0], User) and second_factor.is_whole(request._request, caller[0])):
+            return None
+        return caller
 
     def enforce_csrf(self, request: Request) -> None:
         try:

@@ -101,6 +101,8 @@ def describe(error: Exception) -> Answer | None:
 def _(error: PlatformError) -> Answer:
     extra = dict(error.extra)
     headers = {"Retry-After": str(extra.get("retry_after", 5))} if error.status in (429, 503) else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="api"'
     return Answer(error.code, error.status, error.title, error.detail, error.who, error.problems, extra, headers)
 
 

@@ -6,21 +6,20 @@ processes share their counts where CACHE_URL points at a shared cache; those of 
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from catalog.people.attempts import count, count_attempt, rate
+from catalog.people.addresses import address
+from catalog.people.attempts import count, rate
 
 if TYPE_CHECKING:  # the settings name this module, so it is loaded while rest_framework.views still is
     from rest_framework.views import APIView
 
-__all__ = ["AnonymousThrottle", "LoginThrottle", "UserThrottle", "Window", "address", "count_attempt", "rate"]
+__all__ = ["AnonymousThrottle", "UserThrottle", "Window", "address", "rate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +81,3 @@ class UserThrottle(WindowThrottle):
     def ident(self, request: Request) -> str | None:
         known = request.user is not None and request.user.is_authenticated
         return str(request.user.pk) if known else None
-
-
-class LoginThrottle(WindowThrottle):
-    """Attempts to log in, by network address."""
-
-    scope = "login"
-
-    def ident(self, request: Request) -> str | None:
-        return address(request) if request.method == "POST" else None
-
-
-def address(request: Request) -> str:
-    """The caller's address; for IPv6 its /64, which one household or server has to itself.
-
-    X-Forwarded-For is believed only as far as API_TRUSTED_PROXIES says, since anybody can send one.
-    """
-    proxies: int = getattr(settings, "API_TRUSTED_PROXIES", 0)
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    text = hops[-min(proxies, len(hops))] if proxies > 0 and hops else str(request.META.get("REMOTE_ADDR", ""))
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    return str(ipaddress.ip_network(f"{text}/64", strict=False)) if parsed.version == 6 else text

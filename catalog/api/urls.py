@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from catalog.api import accounts, alarms, people, trail
+from catalog.api import accounts, alarms, people, sessions, trail
 
 urlpatterns = [
     path("session", accounts.SessionView.as_view(), name="api-session"),
+    path("sessions", sessions.SessionsView.as_view(), name="api-sessions"),
+    path("sessions/<int:session_id>", sessions.OpenSessionView.as_view(), name="api-open-session"),
     path("me", accounts.MeView.as_view(), name="api-me"),
     path("keys", accounts.KeysView.as_view(), name="api-keys"),
     path("keys/<int:key_id>", accounts.KeyView.as_view(), name="api-key"),

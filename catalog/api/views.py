@@ -20,6 +20,8 @@ from catalog.api.renderers import AlwaysTheFirst, JSONRenderer
 from catalog.api.schema import ProblemSchema
 from catalog.api.throttles import AnonymousThrottle, UserThrottle
 from catalog.people.models import User
+from catalog.people.second_factor import SecondFactorNeeded
+from catalog.people.sessions import halfway_user
 
 
 class ApiView(APIView):
@@ -58,6 +60,12 @@ class ApiView(APIView):
                 raise UnknownParameter(f"This address does not know {shown}. It knows: {known}.", problems=(finding,))
             if any(not _readable(text) for text in (name, *values)):
                 raise InvalidParameter("A parameter holds a NUL or is not valid UTF-8.")
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Somebody who has shown the password is told what is missing, rather than to sign in."""
+        if isinstance(exc, NotAuthenticated) and halfway_user(self.request._request) is not None:
+            exc = SecondFactorNeeded("This session has not shown the second factor. Finish signing in first.")
+        return super().handle_exception(exc)
 
     def get_exception_handler(self) -> Any:
         return exception_handler

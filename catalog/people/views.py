@@ -1,4 +1,4 @@
-"""Signing in and out, the language of the pages, one's own account and keys."""
+"""The language of the pages, one's own account and keys. (Signing in: door_views.py.)"""
 
 from __future__ import annotations
 
@@ -7,77 +7,19 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth import login as log_in
-from django.contrib.auth import logout as log_out
-from django.contrib.auth.forms import AuthenticationForm
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from catalog.audit.errors import PlatformError
-from catalog.people import policies, selectors, services
-from catalog.people.attempts import count_attempt
+from catalog.people import policies, second_factor, selectors, services
 from catalog.people.models import User
-from catalog.people.pages import actor, not_stored, page, private, shown, status_of
-from catalog.people.roles import SCOPE_ROLES, Role
+from catalog.people.pages import actor, not_stored, private, safe_next, shown, status_of
+from catalog.people.roles import SCOPE_ROLES
 
-# Where somebody who signs in wants to be, by the first of these roles that they have.
-HOMES = (
-    (Role.OFFICER, "reviews"),
-    (Role.LEAD_OFFICER, "reviews"),
-    (Role.STEWARD, "steward"),
-    (Role.AUDITOR, "trail"),
-    (Role.ADMINISTRATOR, "people"),
-)
 LIVES = ((30, gettext_lazy("30 days")), (90, gettext_lazy("90 days")), (365, gettext_lazy("a year")))
-
-
-def _safe_next(request: HttpRequest, default: str = "") -> str:
-    """The address to go on to, if it is one of ours."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    ours = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return wanted if ours else default
-
-
-@page
-@require_http_methods(["GET", "POST"])
-def login(request: HttpRequest) -> HttpResponseBase:
-    """Attempts are counted by name, so that passwords cannot be tried at leisure."""
-    form = AuthenticationForm(request, data=request.POST or None)
-    status = 200
-    if request.method == "POST":
-        if not count_attempt(request.POST.get("username", "")[:150]):
-            form, status = AuthenticationForm(request), 429
-        elif form.is_valid():
-            return _signed_in(request, form.get_user())
-        else:
-            status = 422
-    return render(
-        request, "people/login.html", {"form": form, "next": _safe_next(request), "status": status}, status=status
-    )
-
-
-def _signed_in(request: HttpRequest, user: Any) -> HttpResponseBase:
-    log_in(request, user)
-    response = redirect(_safe_next(request) or _home(user))
-    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, user.language, samesite="Lax")
-    return response
-
-
-def _home(user: User) -> str:
-    held = set(policies.roles_of(user))
-    return next((name for role, name in HOMES if role in held), "home")
-
-
-@require_POST
-def logout(request: HttpRequest) -> HttpResponseBase:
-    log_out(request)
-    return redirect("home")
 
 
 @require_GET
@@ -86,7 +28,7 @@ def language(request: HttpRequest) -> HttpResponseBase:
     wanted = request.GET.get("set", "")
     if wanted not in dict(settings.LANGUAGES):
         raise Http404
-    response = redirect(_safe_next(request, "/"))
+    response = redirect(safe_next(request, "/"))
     response.set_cookie(settings.LANGUAGE_COOKIE_NAME, wanted, max_age=365 * 24 * 3600, samesite="Lax")
     return response
 
@@ -117,6 +59,7 @@ def account(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         status = 422
         if form.is_valid():
+            second_factor.check_may_make_key(request, me)
             status = _issue(me, form.cleaned_data, context)
     context |= {"me": selectors.profile(me), "keys": selectors.keys_of(me), "now": timezone.now()}
     return not_stored(render(request, "people/account.html", context, status=status))

@@ -30,6 +30,8 @@ from opendata.demo.story import Teller, tell_story, untold
 from opendata.embedded import ROOT, Embedded, ended_by_signals, make_keys, port_in_use, serve
 
 SERVE_LATER = "`make demo` serves the site with these data."
+PYTHON = Path(sys.executable)
+CODE = f"{PYTHON.relative_to(Path.cwd()) if PYTHON.is_relative_to(Path.cwd()) else PYTHON} -m opendata.demo code"
 SEED = 7  # of the simulation; privacy noise has none
 
 
@@ -98,10 +100,10 @@ def embedded(folder: Path, port: int) -> Embedded:
     return Embedded(folder, port, here)
 
 
-def set_up(platform: Embedded, words: dict[str, str]) -> str:
+def set_up(platform: Embedded, ways: accounts.Ways) -> str:
     """Keys, database, static files, demo accounts; what was made, in words."""
     make_keys(platform.folder)
-    return platform.manage("setup_demo", "--whole", stdin=accounts.order(words)).strip().splitlines()[-1]
+    return platform.manage("setup_demo", "--whole", stdin=accounts.order(ways.passwords, ways.secrets)).strip().splitlines()[-1]
 
 
 def demo(platform: Embedded, told: Plot, show: Show, *, serving: bool) -> int:
@@ -109,18 +111,18 @@ def demo(platform: Embedded, told: Plot, show: Show, *, serving: bool) -> int:
     began = time.monotonic()
     show.title(told.headline)
     platform.folder.mkdir(parents=True, exist_ok=True)
-    words = accounts.passwords(platform.folder)
+    ways = accounts.ways(platform.folder)
     with ThreadPoolExecutor(1) as pool:
         files = pool.submit(files_of, told, platform.folder)
         show.act("0  Set up")
-        show.line(f"keys, database, {set_up(platform, words)}  ({time.monotonic() - began:.1f} s)")
+        show.line(f"keys, database, {set_up(platform, ways)}  ({time.monotonic() - began:.1f} s)")
         try:
             platform.start()
             show.line(f"web, worker and scheduler are up at {platform.url}  ({time.monotonic() - began:.1f} s)")
-            _story(platform, told, words, files, show)
+            _story(platform, told, ways, files, show)
             show.line()
             show.line(f"Ready after {time.monotonic() - began:.1f} s.")
-            _where(platform, words, show, serving=serving)
+            _where(platform, ways, show, serving=serving)
             if serving:
                 serve(platform)
         finally:
@@ -128,14 +130,14 @@ def demo(platform: Embedded, told: Plot, show: Show, *, serving: bool) -> int:
     return 0
 
 
-def _story(platform: Embedded, told: Plot, words: dict[str, str], files: Future[Path], show: Show) -> None:
+def _story(platform: Embedded, told: Plot, ways: accounts.Ways, files: Future[Path], show: Show) -> None:
     waiting = untold(platform.url, told.chapters)
     if not waiting:
         show.line("The story was told before in this folder; its data are kept. (`make clean` begins anew.)")
         return
     if len(waiting) < len(told.chapters):
         show.line("Part of the story was told before; what is missing follows.")
-    teller = Teller(platform.url, words, files.result(), show)
+    teller = Teller(platform.url, ways, files.result(), show)
     try:
         tell_story(teller, waiting, told.questions)
     finally:
@@ -145,7 +147,7 @@ def _story(platform: Embedded, told: Plot, words: dict[str, str], files: Future[
     show.line(f"Time: {', '.join(took)}.")
 
 
-def _where(platform: Embedded, words: dict[str, str], show: Show, *, serving: bool) -> None:
+def _where(platform: Embedded, ways: accounts.Ways, show: Show, *, serving: bool) -> None:
     show.act("Look around")
     places = (
         ("the catalogue", "/"),
@@ -157,9 +159,11 @@ def _where(platform: Embedded, words: dict[str, str], show: Show, *, serving: bo
     )
     show.table("", ("page", "address"), [(name, platform.url + path) for name, path in places])
     show.line()
-    rows = [(account.username, words[account.username], account.about) for account in accounts.ACCOUNTS]
+    rows = [(account.username, ways.passwords[account.username], account.about) for account in accounts.ACCOUNTS]
     show.table("Demo accounts of this machine (not for production):", ("name", "password", "who"), rows)
     show.line()
+    show.line(f"With a password these are asked for a code as well: {', '.join(sorted(ways.secrets))}. For one of now, say: {CODE} olga")
+    show.line("It is good once, for about a minute. (SECOND_FACTOR=optional, for a new folder: no codes.)")
     show.line(f"They are kept in {platform.folder / accounts.FILE}.")
     last = "Ctrl-C ends it all; `make demo` starts again with the same data." if serving else SERVE_LATER
     show.line(last)
@@ -167,6 +171,8 @@ def _where(platform: Embedded, words: dict[str, str], show: Show, *, serving: bo
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    if options.command == "code":
+        return code(options.folder.resolve(), options.name)
     show, folder = Show(), options.folder.resolve()
     try:
         told = plot(options.data, options.people)
@@ -191,10 +197,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
+def code(folder: Path, name: str) -> int:
+    """Print what the app of one of the demo's accounts would show now."""
+    shown = accounts.ways(folder).code(name) if (folder / accounts.FILE).is_file() else None
+    print(shown or f"Nobody called {name} has a second factor in {folder}.", file=sys.stdout if shown else sys.stderr)
+    return 0 if shown else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m opendata.demo", description="The main job end to end, then the site."
     )
+    parser.add_argument("command", nargs="?", choices=("code",), help="code NAME: the code of an account's second factor")
+    parser.add_argument("name", nargs="?", default="")
     parser.add_argument(
         "--data", choices=("city", "journey"), default="city", help="a simulated city, or real purchases"
     )

@@ -1,16 +1,25 @@
-"""Who is in the demo: organisations, accounts and populations, with passwords that are drawn once for each machine."""
+"""Who is in the demo: organisations, accounts and populations, with passwords and the secrets of their second factors.
+
+Both are drawn once for each machine. A secret is what an app that shows codes would have scanned.
+"""
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import os
 import secrets
+import struct
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 FILE = "demo.json"
+SECOND_FACTOR = ("officer", "lead_officer", "administrator")  # roles that the platform demands one of
+STEP_S = 30
 MOBILITY, PURCHASES = "mobility", "data-purchases"
 RESIDENTS, HOUSEHOLDS = "haneul-residents", "journey-households"
 
@@ -74,21 +83,45 @@ POPULATIONS = (
 )
 
 
-def passwords(folder: Path) -> dict[str, str]:
-    """Password by account name: read from the folder's ``demo.json``, which is made, for its owner alone, when absent."""
+@dataclass(frozen=True)
+class Ways:
+    """How the accounts of a machine sign in: passwords by name, and secrets by name of those with a second factor."""
+
+    passwords: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+    def code(self, name: str) -> str | None:
+        """What the app of ``name`` would show now; None for somebody without one."""
+        return code_of(self.secrets[name], time.time()) if name in self.secrets else None
+
+
+def ways(folder: Path) -> Ways:
+    """Read from the folder's ``demo.json``, which is made, for its owner alone, when something in it is absent."""
     path = folder / FILE
-    kept = _read(path)
-    if not all(kept.get(account.username) for account in ACCOUNTS):
-        kept = {account.username: secrets.token_urlsafe(12) for account in ACCOUNTS} | kept
-        _write(
-            path, {"note": "Accounts of the demo on this machine. Made once; not for production.", "passwords": kept}
-        )
-    return kept
+    words, codes = _read(path, "passwords"), _read(path, "secrets")
+    asked = [account.username for account in ACCOUNTS if account.role in SECOND_FACTOR]
+    if not (all(words.get(account.username) for account in ACCOUNTS) and all(codes.get(name) for name in asked)):
+        words = {account.username: secrets.token_urlsafe(12) for account in ACCOUNTS} | words
+        codes = {name: base64.b32encode(secrets.token_bytes(20)).decode() for name in asked} | codes
+        note = "Accounts of the demo on this machine. Made once; not for production."
+        _write(path, {"note": note, "passwords": words, "secrets": codes})
+    return Ways(words, codes)
 
 
-def _read(path: Path) -> dict[str, str]:
+def code_of(secret: str, moment: float) -> str:
+    """The code of RFC 6238: six digits, from a secret in base32 and the half minute that holds ``moment``.
+
+    >>> code_of("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 59)
+    '287082'
+    """
+    digest = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(moment // STEP_S)), "sha1")
+    place = digest[-1] & 0x0F
+    return f"{(struct.unpack('>I', digest[place : place + 4])[0] & 0x7FFFFFFF) % 10**6:06}"
+
+
+def _read(path: Path, part: str) -> dict[str, str]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8")).get("passwords")
+        found = json.loads(path.read_text(encoding="utf-8")).get(part)
     except (FileNotFoundError, ValueError, AttributeError):
         return {}
     return {str(name): str(word) for name, word in found.items()} if isinstance(found, dict) else {}
@@ -103,12 +136,12 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
     part.replace(path)
 
 
-def order(words: Mapping[str, str]) -> str:
-    """What ``manage.py setup_demo`` reads on standard input."""
+def order(words: Mapping[str, str], codes: Mapping[str, str] | None = None) -> str:
+    """What ``manage.py setup_demo`` reads on standard input. Who has no secret in ``codes`` gets no second factor."""
     return json.dumps(
         {
             "organisations": [asdict(made) for made in ORGANISATIONS],
-            "accounts": [{**asdict(made), "password": words[made.username]} for made in ACCOUNTS],
+            "accounts": [{**asdict(made), "password": words[made.username], "secret": (codes or {}).get(made.username)} for made in ACCOUNTS],
             "populations": [asdict(made) for made in POPULATIONS],
         }
     )

@@ -18,6 +18,7 @@ import httpx
 TRIES = 6
 LONGEST_WAIT_S = 65.0  # a rate limit counts by the minute
 TIMEOUT_S = 120.0
+CODE_S = 31.0  # a code is replaced by the next one after half a minute
 Json = dict[str, Any]
 Moved = Callable[[int], None]
 
@@ -58,10 +59,25 @@ class Caller:
             base_url=f"{url}/api/v1", headers=headers, timeout=TIMEOUT_S, trust_env=False, transport=transport
         )
 
-    def sign_in(self, name: str, password: str) -> Json:
-        """Open a session; later requests carry its cookie and CSRF token. Answers who that is."""
-        me: Json = self.post("/session", {"username": name, "password": password})
+    def sign_in(self, name: str, password: str, code: Callable[[], str | None] = lambda: None) -> Json:
+        """Open a session; later requests carry its cookie and CSRF token. Answers who that is.
+
+        ``code`` gives what the second factor shows at the moment it is asked. Each is good once: where this one was used
+        already, by a sign-in a moment ago, the next one is waited for.
+        """
+        try:
+            me = self._open(name, password, code())
+        except ApiRefused as refused:
+            if refused.code != "second_factor_wrong":
+                raise
+            time.sleep(CODE_S)
+            me = self._open(name, password, code())
         self._http.headers["X-CSRFToken"] = str(me.get("csrf_token", ""))
+        return me
+
+    def _open(self, name: str, password: str, code: str | None) -> Json:
+        given = {"username": name, "password": password} | ({"code": code} if code else {})
+        me: Json = self.post("/session", given)
         return me
 
     def close(self) -> None:

@@ -6,14 +6,14 @@ Uploads come first, then checks and runs side by side in the workers; what is th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from opendata.demo import tell
-from opendata.demo.accounts import DEV, Account
+from opendata.demo.accounts import DEV, Account, Ways
 from opendata.demo.chapters import Chapter, Question
 from opendata.demo.client import ApiRefused, Caller, Json
 from opendata.demo.desk import Desk, StoryStopped, TookTooLong, decide, released
@@ -27,10 +27,10 @@ KEY_DAYS = 30
 
 @dataclass
 class Teller:
-    """Who tells: where the platform is, the accounts' passwords, the files, and what has been signed in so far."""
+    """Who tells: where the platform is, how the accounts sign in, the files, and what has been signed in so far."""
 
     url: str
-    words: Mapping[str, str]
+    ways: Ways
     folder: Path
     show: Show
     callers: dict[str, Caller] = field(default_factory=dict)
@@ -41,7 +41,8 @@ class Teller:
         if account.username not in self.callers:
             caller = Caller(self.url)
             try:
-                caller.sign_in(account.username, self.words[account.username])
+                name = account.username
+                caller.sign_in(name, self.ways.passwords[name], lambda: self.ways.code(name))
             except ApiRefused as refused:
                 raise _told(refused) from None
             self.callers[account.username] = caller
@@ -65,7 +66,7 @@ class Teller:
 def _told(refused: ApiRefused) -> Exception:
     if refused.status != 401:
         return refused
-    said = "the platform in this folder has other passwords than its demo.json says; `make clean` begins anew"
+    said = "the platform in this folder has other passwords or second factors than its demo.json says; `make clean` begins anew"
     return StoryStopped("Nobody could sign in", {"message": said})
 
 

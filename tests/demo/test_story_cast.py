@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from anonymize.recipe import parse
 from opendata.demo import accounts, buses, chapters, movement, spending, survey
+from opendata.demo.__main__ import main
 from opendata.demo.chapters import CITY, CITY_QUESTIONS, JOURNEY, JOURNEY_QUESTIONS, Chapter
 
 HEADERS = {
@@ -25,9 +27,9 @@ every_chapter = pytest.mark.parametrize("chapter", [*CITY, *JOURNEY], ids=lambda
 
 
 def test_passwords_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
-    first = accounts.passwords(tmp_path)
+    first = accounts.ways(tmp_path).passwords
     assert stat.S_IMODE((tmp_path / accounts.FILE).stat().st_mode) == 0o600
-    assert accounts.passwords(tmp_path) == first
+    assert accounts.ways(tmp_path).passwords == first
     assert set(first) == {account.username for account in accounts.ACCOUNTS}
     assert len(set(first.values())) == len(first)
     assert min(len(word) for word in first.values()) >= 16
@@ -36,22 +38,50 @@ def test_passwords_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
 def test_two_machines_have_different_passwords(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    assert not set(accounts.passwords(tmp_path / "a").values()) & set(accounts.passwords(tmp_path / "b").values())
+    assert not set(accounts.ways(tmp_path / "a").passwords.values()) & set(accounts.ways(tmp_path / "b").passwords.values())
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"passwords": 3}'])
 def test_a_broken_file_is_made_anew(content: str, tmp_path: Path) -> None:
     (tmp_path / accounts.FILE).write_text(content)
-    assert len(accounts.passwords(tmp_path)) == len(accounts.ACCOUNTS)
+    assert len(accounts.ways(tmp_path).passwords) == len(accounts.ACCOUNTS)
     assert stat.S_IMODE((tmp_path / accounts.FILE).stat().st_mode) == 0o600
 
 
 def test_an_account_that_came_later_gets_a_password_and_the_others_keep_theirs(tmp_path: Path) -> None:
-    kept = accounts.passwords(tmp_path)
+    kept = accounts.ways(tmp_path).passwords
     (tmp_path / accounts.FILE).write_text(json.dumps({"passwords": {"sora": kept["sora"]}}))
-    again = accounts.passwords(tmp_path)
+    again = accounts.ways(tmp_path).passwords
     assert again["sora"] == kept["sora"]
     assert again["olga"]
+
+
+def test_who_owes_a_second_factor_has_a_secret_of_their_own_and_the_others_none(tmp_path: Path) -> None:
+    ways = accounts.ways(tmp_path)
+    assert set(ways.secrets) == {account.username for account in accounts.ACCOUNTS if account.role == "officer"}
+    assert len(set(ways.secrets.values())) == len(ways.secrets)
+    assert accounts.ways(tmp_path) == ways
+    assert ways.code("sora") is None
+    assert re.fullmatch(r"\d{6}", str(ways.code("olga")))
+
+
+def test_a_folder_from_before_second_factors_gets_secrets_and_keeps_its_passwords(tmp_path: Path) -> None:
+    kept = accounts.ways(tmp_path).passwords
+    (tmp_path / accounts.FILE).write_text(json.dumps({"passwords": dict(kept)}))
+    assert accounts.ways(tmp_path).passwords == kept
+    assert accounts.ways(tmp_path).secrets["olga"]
+
+
+@pytest.mark.parametrize(("moment", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (20000000000, "353130")])
+def test_codes_are_those_of_rfc_6238(moment: int, code: str) -> None:
+    assert accounts.code_of("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", moment) == code
+
+
+def test_the_command_prints_a_code_or_says_that_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accounts.ways(tmp_path)
+    assert main(["code", "olga", "--folder", str(tmp_path)]) == 0
+    assert re.fullmatch(r"\d{6}\n", capsys.readouterr().out)
+    assert main(["code", "sora", "--folder", str(tmp_path)]) == 1
 
 
 @every_chapter

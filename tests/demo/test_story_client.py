@@ -120,6 +120,25 @@ def test_a_session_carries_its_csrf_token() -> None:
     assert seen[1].headers["Referer"].startswith(URL)
 
 
+def test_a_code_that_was_used_a_moment_ago_is_waited_out(no_pauses: list[float]) -> None:
+    codes, sent = iter(["111111", "222222"]), []
+
+    def session(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content).get("code"))
+        if len(sent) == 1:
+            return httpx.Response(401, json={"code": "second_factor_wrong"})
+        return httpx.Response(200, json={"csrf_token": "t0ken"})
+
+    caller(session).sign_in("olga", "a password", lambda: next(codes))
+    assert (sent, no_pauses) == (["111111", "222222"], [client.CODE_S])
+
+
+def test_a_wrong_password_is_not_tried_twice(no_pauses: list[float]) -> None:
+    with pytest.raises(ApiRefused):
+        caller(lambda _: httpx.Response(401, json={"code": "bad_credentials"})).sign_in("olga", "x", lambda: "111111")
+    assert no_pauses == []
+
+
 def test_a_key_is_sent_as_bearer() -> None:
     assert (
         caller(lambda r: httpx.Response(200, json=r.headers["Authorization"]), secret="od_x_y").get("/me")

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 
@@ -15,6 +16,7 @@ from catalog.audit.services import verify
 from catalog.ledger.models import Population
 from catalog.people.models import Organisation, User
 from catalog.people.policies import can_act_for, can_decide_for, roles_of
+from catalog.people.second_factor import use_code
 from opendata.demo import accounts
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +71,18 @@ def test_the_operators_acts_are_in_the_trail(monkeypatch: pytest.MonkeyPatch) ->
         word in json.dumps(list(TrailEntry.objects.values_list("detail", flat=True))) for word in WORDS.values()
     )
     verify()
+
+
+def test_officers_of_the_story_have_a_second_factor_where_it_is_demanded(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> None:
+    ways = accounts.ways(tmp_path)
+    order = accounts.order(WORDS, ways.secrets)
+    set_up(monkeypatch, order)
+    assert not Authenticator.objects.exists(), "the setting switches it off"
+    settings.SECOND_FACTOR = "required"
+    for _ in range(2):
+        set_up(monkeypatch, order)
+    assert {factor.user.username for factor in Authenticator.objects.filter(type="totp")} == set(ways.secrets)
+    assert use_code(User.objects.get(username="olga"), ways.code("olga")) is not None
 
 
 def test_production_refuses_it(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:

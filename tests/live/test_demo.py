@@ -148,11 +148,27 @@ def test_no_process_is_left_behind(told: Told) -> None:
 
 
 def test_accounts_are_printed_and_kept_for_their_owner_alone(told: Told) -> None:
-    words = accounts.passwords(told.folder)
+    words = accounts.ways(told.folder).passwords
     for account in accounts.ACCOUNTS:
         assert re.search(rf"{account.username} +{re.escape(words[account.username])} +{account.role}", told.said)
     assert stat.S_IMODE((told.folder / accounts.FILE).stat().st_mode) == 0o600
     assert "SIMULATED DATA" in told.said
+
+
+def test_officers_signed_in_with_codes(told: Told) -> None:
+    assert "With a password these are asked for a code as well: hana, olga, oscar." in told.said
+    url = f"http://127.0.0.1:{told.port}"
+    again = start(told.folder, told.port)
+    try:
+        for line in again.stdout or ():
+            if "Ctrl-C ends it all" in line:
+                break
+        given = {"username": "olga", "password": accounts.ways(told.folder).passwords["olga"]}
+        answer = httpx.post(f"{url}/api/v1/session", json=given, trust_env=False)
+        assert (answer.status_code, answer.json()["code"]) == (401, "second_factor_needed")
+    finally:
+        again.send_signal(signal.SIGTERM)
+        again.communicate(timeout=PATIENCE_S)
 
 
 def test_no_value_of_a_person_is_in_output_or_logs(told: Told) -> None:

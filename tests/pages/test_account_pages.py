@@ -38,9 +38,12 @@ def test_a_wrong_password_is_said_without_saying_which_of_the_two_was_wrong(clie
     assert "The name or the password is not right" in wrong
 
 
-def test_passwords_cannot_be_tried_at_leisure(client, minji, monkeypatch):
-    monkeypatch.setattr("catalog.people.views.count_attempt", lambda name: False)
-    assert "too many attempts" in parsed(sign_in(client), 429).text
+def test_passwords_cannot_be_tried_at_leisure(client, minji):
+    answers = [sign_in(client, password="wrong") for _ in range(7)]
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429] * 2
+    assert "There were too many attempts. Wait 1 second" in parsed(answers[-1], 429).text
+    assert answers[-1]["Retry-After"] == "1"
+    assert sign_in(client).status_code == 429, "the right password is not looked at either"
     assert "_auth_user_id" not in client.session
 
 

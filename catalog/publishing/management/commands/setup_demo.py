@@ -22,7 +22,7 @@ from django.core.management.base import BaseCommand, CommandError
 from catalog.audit.errors import PlatformError
 from catalog.ledger.models import Population
 from catalog.ledger.services import create_population
-from catalog.people import services
+from catalog.people import second_factor, services
 from catalog.people.models import OfficerMandate, Organisation, User
 
 
@@ -67,6 +67,8 @@ def _account(asked: Mapping[str, Any]) -> User:
     for slug in asked["mandates"]:
         if not OfficerMandate.objects.filter(user=user, organisation__slug=slug).exists():
             services.give_mandate(by=None, user=user, organisation=Organisation.objects.get(slug=slug))
+    if asked["secret"] and second_factor.demanded_of(user) and not second_factor.enrolled(user):
+        second_factor.add_app(by=None, user=user, secret=asked["secret"])
     return user
 
 
