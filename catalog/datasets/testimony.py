@@ -50,8 +50,8 @@ def of_table(version: Version) -> dict[str, Any]:
 
 
 def of_columns(columns: Iterable[Column]) -> dict[str, Any]:
-    """Everything that a recipe is held against, as one hash: names, types, roles and ladders in their order."""
-    listed = [[c.position, c.name, c.type, c.role, c.hierarchy, c.title, c.description] for c in sorted(columns, key=lambda column: column.position)]
+    """What a recipe is held against, as one hash: names, types, roles and ladders in their order, and no free text."""
+    listed = [[c.position, c.name, c.type, c.role, c.hierarchy] for c in sorted(columns, key=lambda column: column.position)]
     return {"columns_sha256": document_sha256(listed)}
 
 

@@ -273,7 +273,7 @@ NOT_WITNESSED: dict[type[models.Model], set[str]] = {
     Contract: set(),
     HierarchyFile: {"uploaded_at"},
     Version: LEASED | {"file_name", "format", "encoding", "delimiter", "notes", "error", "uploaded_at", "checked_at"},
-    Column: {"nulls", "distinct", "looks_like", "suggested_role", "reason"},
+    Column: {"nulls", "distinct", "looks_like", "suggested_role", "reason", "title", "description"},
     PseudonymKey: {"made_at"},
     Run: JOB,
     Comparison: JOB,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs.reading import ROOT, links, pages, text
 
-TRAPS = 47
+TRAPS = 62
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda path: path.name)

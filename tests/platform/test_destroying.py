@@ -56,6 +56,7 @@ def test_roles_stand_in_the_trail_by_position(version, steward):
     marked(version)
     detail = TrailEntry.objects.get(action="columns.set").detail
     assert detail["roles"] == {"1": "plain", "3": "quasi_identifier"}
+    assert detail.keys() == {"roles", "columns_sha256"}
     assert CANARY not in str(detail)
 
 
