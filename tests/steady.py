@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SUITE = ("-n", "auto", "--dist", "loadfile", "-m", "not browser")
+SUITE = ("-n", "auto", "--dist", "loadfile", "-m", "not browser", "--thorough")
 ENDINGS = {0: "all passed", 1: "some failed"}  # all other statuses of pytest: the round itself came to nothing
 
 

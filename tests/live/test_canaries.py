@@ -34,7 +34,7 @@ from tests.canaries import search
 from tests.canaries.search import Finding, Search
 from tests.live.platform import PASSWORD, PATIENCE_S, Client, platform
 
-pytestmark = [pytest.mark.live]
+pytestmark = [pytest.mark.live, pytest.mark.thorough]
 CSV, XLSX, PARQUET = "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/vnd.apache.parquet"
 PEOPLE = 240  # from 200 on, a column of numbers should be numbers throughout
 LARGEST = 3_000_000

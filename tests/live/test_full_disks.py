@@ -21,7 +21,9 @@ import pytest
 from catalog.audit import checkpoints
 from opendata.embedded import Embedded
 from tests.live.platform import Client, platform
+from tests.needs import ROOT_RIGHTS
 
+pytestmark = [pytest.mark.live, pytest.mark.thorough]
 SMALL, LARGE = "256k", "64m"
 ROWS = 60_000  # about 480 kB of Parquet: two columns of numbers that do not compress
 PLAIN = {
@@ -53,7 +55,7 @@ def may_mount(folder: Path) -> bool:
 def running(tmp_path_factory) -> Iterator[Embedded]:
     folder = tmp_path_factory.mktemp("full")
     if not may_mount(folder):
-        pytest.skip("needs root, to mount file systems that fill up")
+        ROOT_RIGHTS.missing()
     with platform(folder, RING_AGAIN_SECONDS="1") as made:
         made.start()
         yield made
@@ -164,7 +166,7 @@ def test_a_full_public_store_publishes_nothing_until_there_is_room_and_then_the_
 
 def test_a_full_disk_under_the_checkpoints_leaves_the_file_as_it_was(tmp_path, settings):
     if not may_mount(tmp_path):
-        pytest.skip("needs root, to mount file systems that fill up")
+        ROOT_RIGHTS.missing()
     file = tmp_path / "elsewhere" / "trail.jsonl"
     settings.TRAIL_CHECKPOINT_FILE, settings.TRAIL_CHECKPOINT_KEY = file, "a key for tests"
     with small(file.parent, "32k"):

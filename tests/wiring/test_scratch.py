@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from celery.signals import celeryd_init, worker_ready
+from celery.signals import celeryd_init, worker_ready, worker_shutdown
 from django.core.exceptions import ImproperlyConfigured
 
 from catalog.datasets import vault
@@ -44,7 +44,9 @@ def test_a_thread_of_the_worker_removes_it_with_no_scheduler_broker_or_free_chil
     while left.exists() and sweeper.is_alive():
         gone.wait(0.01)
     assert not left.exists()
-    settings.SWEEP_SECONDS = 3600  # it looks once more and then not again in this process
+    worker_shutdown.send(sender=None)
+    sweeper.join(timeout=60)
+    assert not sweeper.is_alive()
 
 
 def test_a_folder_in_use_stays_whoever_sweeps(settings, tmp_path):
