@@ -5,6 +5,7 @@ No message quotes a key, an identity or an address with a password in it.
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Final
@@ -32,11 +33,32 @@ def hosts() -> list[str]:
 
 
 def _keys() -> dict[str, str]:
-    return {"SECRET_KEY": str(settings.SECRET_KEY), "TRAIL_CHECKPOINT_KEY": str(settings.TRAIL_CHECKPOINT_KEY)}
+    return {"SECRET_KEY": str(settings.SECRET_KEY).strip(), "TRAIL_CHECKPOINT_KEY": str(settings.TRAIL_CHECKPOINT_KEY).strip()}
 
 
 def _weak(key: str) -> bool:
-    return len(set(key)) < FEWEST_SIGNS
+    """Few different characters, one piece over and over, or so regular that it packs into a third."""
+    return len(set(key)) < FEWEST_SIGNS or key in (key + key)[1:-1] or _is_a_row(key)
+
+
+def _is_a_row(key: str) -> bool:
+    """Whether most characters follow the one before by the same step: the alphabet, 0123…"""
+    steps = [ord(after) - ord(before) for before, after in itertools.pairwise(key)]
+    return bool(steps) and max(map(steps.count, set(steps))) > len(steps) / 2
+
+
+NUMBERS: Final = {"API_TRUSTED_PROXIES": (0, 10), "MAX_ATTEMPTS": (1, 100), "VERIFY_SECONDS": (60, 86_400), "MAX_UPLOAD_BYTES": (1, 2**50)}
+"""The range in which each does what it says."""
+
+
+def _out_of_range() -> list[str]:
+    return [name for name, (least, most) in NUMBERS.items() if not least <= getattr(settings, name) <= most]
+
+
+def _no_folder_for_checkpoints() -> bool:
+    """A device keeps nothing of what is written to it."""
+    path = Path(settings.TRAIL_CHECKPOINT_FILE)
+    return path.is_relative_to("/dev") or (path.exists() and not path.is_file())
 
 
 def _no_host(host: str) -> bool:
@@ -62,7 +84,12 @@ def _identity_fits() -> bool:
 
 
 def _origins_without(*schemes: str) -> bool:
-    return any(urlsplit(str(origin)).scheme not in schemes or not urlsplit(str(origin)).netloc for origin in settings.CSRF_TRUSTED_ORIGINS)
+    return any(urlsplit(str(origin)).scheme not in schemes or _too_wide(urlsplit(str(origin)).netloc) for origin in settings.CSRF_TRUSTED_ORIGINS)
+
+
+def _too_wide(host: str) -> bool:
+    """No host, or a star over more than the hosts of one domain."""
+    return not host or ("*" in host and (not host.startswith("*.") or host.count("*") > 1 or host.count(".") < LOOSEST_DOMAIN))
 
 
 def _scratch_elsewhere() -> bool:
@@ -146,6 +173,14 @@ RULES: Final[tuple[Rule, ...]] = (
         "E023", lambda: settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"),
         "CACHE_URL is not set.",
         "Without a shared cache every web process counts wrong passwords for itself, and forgets them; name one, such as redis://host:6379/1.",
+    ),
+    Rule(
+        "E024", lambda: bool(_out_of_range()), "A number is outside of the range in which it does what it says.",
+        lambda: "; ".join(f"{name} is between {NUMBERS[name][0]} and {NUMBERS[name][1]}" for name in _out_of_range()), always=True,
+    ),
+    Rule(
+        "E025", _no_folder_for_checkpoints, "TRAIL_CHECKPOINT_FILE is no file that keeps what is written to it.",
+        "Name a file on another disk or machine; workers append to it.", always=True,
     ),
     Rule(
         "E022", lambda: settings.SCRATCH_ON not in scratch_disk.KINDS or _scratch_elsewhere(),

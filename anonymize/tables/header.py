@@ -19,6 +19,7 @@ from anonymize.tables.limits import Limits
 from anonymize.tables.names import refuse_number
 from anonymize.tables.shapes import shape
 from anonymize.value_kinds import (
+    has_name_form,
     inside,
     is_business_number,
     is_compact_date,
@@ -246,11 +247,6 @@ def _is_one_of(cell: str, values: Iterable[str]) -> bool:
     return "9" in mine and _share(different, lambda value: shape(value) == mine) >= _MOST
 
 
-def _could_be_a_name(cell: str) -> bool:
-    """Among names one that ends like a place is one too."""
-    return is_person_name(cell) or (len(cell) == 3 and is_person_name(cell[:2]))
-
-
 def _share(values: Sequence[str], test: Callable[[str], bool]) -> float:
     return sum(map(test, values)) / len(values) if values else 0.0
 
@@ -261,6 +257,17 @@ _TITLES = frozenset(
     "상담사 상담원 기사명 배우자 제안자 제출자 추천인 송금인 주민명 조합원 심사자 심사원 변호인 변호사 간호사 주치의 전임자 후임자 "
     "인명 국문명 한글명 강사 교사 교수 기사 선수 선생 명단 주인 공무원 방문자 방문객 연락인".split()
 )
+
+
+# What a title of a column of names has in it, in any language of the pages: a name has not.
+_WORDS_OF_TITLES = re.compile(r"(?i)name|full|first|last|given|surname|person|customer|client|owner|holder|patient|member|contact|applicant|manager"
+                              r"|이름|성명|성함|명$|인$|자$|원$|주$|名|姓|人$|员$|者$|主$")  # fmt: skip
+
+
+def _could_be_a_name(cell: str) -> bool:
+    """Among names: one that lists know, one that ends like a place, or one that is built like a name and not like a title."""
+    known = is_person_name(cell) or (len(cell) == 3 and is_person_name(cell[:2]))
+    return known or (has_name_form(cell) and not _WORDS_OF_TITLES.search(cell))
 
 
 # --- names of wide tables ----------------------------------------------------------------------------------------

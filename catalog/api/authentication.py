@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from catalog.people import second_factor, services
 from catalog.people.models import ApiKey, User
+from catalog.people.second_factor import demanded_of, enrolled
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -36,6 +37,8 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise exceptions.AuthenticationFailed("This API key has expired.")
         if not key.user.is_active:
             raise exceptions.AuthenticationFailed("The account of this API key is closed.")
+        if demanded_of(key.user) and not enrolled(key.user):
+            raise exceptions.AuthenticationFailed("The owner of this API key owes a second factor. Sign in and add one.")
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'

@@ -22,7 +22,7 @@ from catalog.audit.models import Alarm
 
 log = logging.getLogger(__name__)
 
-CODES: Final = ("release_damaged", "outline_damaged", "store_full", "sweep_refused", "trail_broken", "records_disagree")
+CODES: Final = ("release_damaged", "outline_damaged", "copy_refused", "checkpoints_gone", "sweep_refused", "trail_broken", "records_disagree")
 """Each has its sentence in the words of the pages."""
 
 

@@ -41,11 +41,19 @@ class Checkpoints:
     torn: bool = False
 
 
-def append(*, seq: int, entry_hash: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """``torn``: a last line that was cut off was removed. ``begun``: there was no file, so one was begun."""
+
+    torn: bool = False
+    begun: bool = False
+
+
+def append(*, seq: int, entry_hash: str) -> Appended:
     """Sign one more checkpoint and write it through to the disk; nothing is written when ``seq`` has one already.
 
     A last line that was cut off while it was written (by a power cut, or a disk that was full) vouches for nothing and is
-    removed first; the answer says whether there was one. A line that cannot be written whole is taken back.
+    removed first. A line that cannot be written whole is taken back.
     """
     key = _key()
     path = Path(settings.TRAIL_CHECKPOINT_FILE)
@@ -65,7 +73,7 @@ def append(*, seq: int, entry_hash: str) -> bool:
             _write(file, len(whole), _signed(seq, entry_hash, lines[-1]["seal"] if lines else GENESIS, key))
     if new:
         sync_folder(path.parent)
-    return torn
+    return Appended(torn, begun=new)
 
 
 def _signed(seq: int, entry_hash: str, previous: str, key: str) -> bytes:

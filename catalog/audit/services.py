@@ -17,6 +17,8 @@ from catalog.audit.models import TrailEntry, TrailHead
 
 ACTION: Final = re.compile(r"[a-z_]+\.[a-z_]+")
 SYSTEM: Final = "system"
+CHECKPOINTS: Final = ("trail", "checkpoints")
+BEGUN: Final = "trail.checkpoints_begun"
 MOST_DISCREPANCIES: Final = 100
 
 
@@ -210,7 +212,15 @@ def checkpoint() -> int:
     if not found.ok:
         raise RecordsDisagree(f"Not signed: {found.differences} records are not what the trail says: {found.discrepancies[0]}.", found)
     last = TrailEntry.objects.filter(seq=found.entries).values_list("entry_hash", flat=True).first()
-    if checkpoints.append(seq=found.entries, entry_hash=last or chain.GENESIS):
-        with transaction.atomic():
-            record(by=None, action="trail.checkpoint_mended", subject=("trail", "checkpoints"))
+    appended = checkpoints.append(seq=found.entries, entry_hash=last or chain.GENESIS)
+    with transaction.atomic():
+        if appended.torn:
+            record(by=None, action="trail.checkpoint_mended", subject=CHECKPOINTS)
+        if appended.begun:
+            record(by=None, action=BEGUN, subject=CHECKPOINTS)
     return found.entries
+
+
+def begun_anew() -> bool:
+    """Whether a file of checkpoints was begun more than once: the one before is gone, and what it vouched for with it."""
+    return TrailEntry.objects.filter(action=BEGUN).count() > 1

@@ -28,6 +28,8 @@ def checkpoint() -> None:
     else:
         alarms.clear_alarm(code="trail_broken", subject=TRAIL)
         alarms.clear_alarm(code="records_disagree", subject=RECORDS)
+        if services.begun_anew():
+            alarms.raise_alarm(code="checkpoints_gone", subject=services.CHECKPOINTS)
 
 
 def _tell(discrepancies: Sequence[Discrepancy], differences: int) -> None:

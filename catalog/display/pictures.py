@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.safestring import SafeString, mark_safe
 
 log = logging.getLogger(__name__)
@@ -153,17 +154,28 @@ def forget_old(days: int = KEPT_DAYS) -> None:
 
 
 def read(path: Path) -> dict[str, Any] | None:
+    """What was kept there by one of our processes; None for anything else, which is then drawn again."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
-    return found
+    seal, _, body = text.partition("\n")
+    if not constant_time_compare(seal, _seal(path, body)):
+        return None
+    kept: dict[str, Any] = json.loads(body)
+    return kept
+
+
+def _seal(path: Path, body: str) -> str:
+    """Says that a process with our key drew this for this place: figures on a page are not those of whoever can write here."""
+    return str(salted_hmac(f"catalog.display.pictures:{path.name}", body, algorithm="sha256").hexdigest())
 
 
 def keep(path: Path, drawn: Mapping[str, Any]) -> None:
     """Whole or not at all, readable by this account alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=path.parent)
+    body = json.dumps(drawn, ensure_ascii=False)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(drawn, file, ensure_ascii=False)
+        file.write(f"{_seal(path, body)}\n{body}")
     os.replace(part, path)

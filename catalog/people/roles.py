@@ -18,6 +18,8 @@ class Role(StrEnum):
 
 
 OFFICERS: Final = frozenset({Role.OFFICER, Role.LEAD_OFFICER})
+FACTOR_DEMANDED_OF: Final = OFFICERS | {Role.ADMINISTRATOR}
+"""Whoever decides, or says who may, shows a second factor."""
 
 # scope → the roles whose keys may carry it; None: everybody's
 SCOPE_ROLES: Final[dict[str, frozenset[Role] | None]] = {

@@ -29,12 +29,12 @@ from catalog.audit import services as trail
 from catalog.audit.errors import Conflict, NotAllowed, PlatformError
 from catalog.people import letters, policies, sessions
 from catalog.people.models import User
-from catalog.people.roles import OFFICERS, Role
+from catalog.people.roles import FACTOR_DEMANDED_OF
 from catalog.people.two_hands import check_other_hand
 
 log = logging.getLogger(__name__)
 
-DEMANDED_OF: Final = OFFICERS | {Role.ADMINISTRATOR}
+DEMANDED_OF: Final = FACTOR_DEMANDED_OF
 Kind = Authenticator.Type
 LAST_STEP: Final = "last_step"  # of time for which a code was taken; no code of that or an earlier one is taken again
 

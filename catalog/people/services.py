@@ -21,11 +21,13 @@ from django.utils import timezone
 
 from anonymize.errors import Problem
 from catalog.audit import services as trail
-from catalog.audit.errors import Conflict, Invalid
+from catalog.audit.errors import Conflict, Invalid, NotAllowed
 from catalog.people import events, policies
 from catalog.people.models import ApiKey, IdempotentAnswer, OfficerMandate, Organisation, User
-from catalog.people.roles import SCOPES, Role
+from catalog.people.roles import FACTOR_DEMANDED_OF, SCOPES, Role
+from catalog.people.selectors import living_keys
 from catalog.people.testimony import of_key, of_organisation, of_user
+from catalog.people.two_hands import could_have_made
 
 KEY_MARK: Final = "od"
 LONGEST_LIFE: Final = timedelta(days=366)
@@ -87,6 +89,8 @@ def grant_role(*, by: User | None, user: User, role: str) -> None:
     name = _role(role)
     _refuse_closed(user)
     if not user.groups.filter(name=name).exists():
+        if name in FACTOR_DEMANDED_OF and not policies.has_role(user, *sorted(FACTOR_DEMANDED_OF)):
+            _end_keys_of_one_factor(by=by, user=user)
         user.groups.add(Group.objects.get(name=name))
         trail.record(by=by, action="user.role_granted", subject=user, detail={"role": name})
 
@@ -155,6 +159,12 @@ def tell_those_above(*, by: User | None, user: User) -> None:
     """Have the rooms above put back what somebody may no longer hold: before the trail is written, since they lock rows of
     theirs, and everybody takes the trail's lock last."""
     events.may_less.send(sender=User, user=User.objects.get(pk=user.pk), by=by)
+
+
+def _end_keys_of_one_factor(*, by: User | None, user: User) -> None:
+    """Keys that were made while nobody asked for a second factor do not grow with the role: another is made after showing one."""
+    for key in living_keys(user):
+        end_key(by=by, key=key)
 
 
 def _refuse_closed(user: User) -> None:
@@ -247,8 +257,11 @@ def _manages(by: User | None) -> None:
 
 
 def _grants(by: User | None, to: User) -> None:
-    if by is not None:
-        policies.check_can_grant(by, to)
+    if by is None:
+        return
+    policies.check_can_grant(by, to)
+    if to.pk in could_have_made(by):
+        raise NotAllowed("Nobody is given roles or mandates by an account that they made. Another administrator or the operator can.")
 
 
 def _role(name: str) -> str:

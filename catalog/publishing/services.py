@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from anonymize.recipe import Role
 from catalog.audit import services as audit
+from catalog.audit.alarms import clear_alarm, raise_alarm
 from catalog.audit.doorbell import ring, ring_for, ring_on_commit
 from catalog.audit.errors import Conflict, Invalid, PlatformError, StoreFull, failure, our_fault
 from catalog.audit.leases import claim, expired, renewing, unheard
@@ -84,6 +85,8 @@ def _end(copy: Copy, error: Exception) -> None:
     try:
         if final or not _may_try_again(copy):
             _refuse(copy, reason)
+            if reason["who"] == "us":
+                raise_alarm(code="copy_refused", subject=("copy", str(copy.pk)), detail={"reason": reason["code"], "review": copy.review_id})
         else:
             _put_back(copy, "publication.copy_failed", {"code": reason["code"]}, rung_at=timezone.now())
     except Conflict:
@@ -199,6 +202,7 @@ def order_again(*, by: User, copy: Copy) -> None:
             COPY, copy, to=WAITING, by=by, action="publication.copy_ordered", detail={"review": copy.review_id},
             changes={"error": None, "rung_at": None, "attempts_before": copy.attempt},
         )  # fmt: skip
+        clear_alarm(code="copy_refused", subject=("copy", str(copy.pk)), detail={"ordered_by": by.get_username()})
         ring_on_commit(PUBLISH_TASK, copy)
 
 

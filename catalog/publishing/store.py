@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, Final, TypeAlias
 
 from django.conf import settings
 from django.core.files import File
@@ -42,6 +43,10 @@ class ReleaseDamaged(PlatformError):
 
     code, status, title = "release_damaged", 503, "This release cannot be served at the moment"
     who = "us"
+
+
+NO_FILE: Final = "no file"
+"""In the place of a hash, for what lies under a name and is no file at all."""
 
 
 def name_of(sha256: str) -> str:
@@ -80,12 +85,24 @@ def _put(name: str, sha256: str, content: Callable[[], File]) -> str:
 
 def stored_sha256(name: str) -> str | None:
     """The SHA-256 of what the store holds under a name, read whole; None where there is nothing."""
-    public = store("public")
     try:
-        with public.open(name, "rb") as source:
+        with _opened(name) as source:
             return _hashed(source.chunks())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if full(error) is not None or error.errno is not None:
+            raise
+        return NO_FILE
+
+
+def _opened(name: str) -> File:
+    """A file of the store, if it is one. Raises OSError."""
+    public = store("public")
+    with suppress(NotImplementedError):  # a bucket holds nothing but files
+        _fingerprint(Path(public.path(name)))
+    opened: File = public.open(name, "rb")
+    return opened
 
 
 def remove(name: str) -> None:
@@ -147,7 +164,10 @@ def is_whole(path: Path, sha256: str) -> bool:
 
 
 def _fingerprint(path: Path) -> Fingerprint:
+    """Raises OSError for what is no regular file: a pipe or a device would keep whoever opens it waiting."""
     seen = path.stat()
+    if not stat.S_ISREG(seen.st_mode):
+        raise OSError("not a regular file")
     return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
 
@@ -205,8 +225,12 @@ def keep_outline(content: bytes) -> str:
 
 def outline(sha256: str) -> dict[str, Any]:
     """Raises :class:`ArtefactMismatch` when the bytes are not those of the hash, OSError when they are gone."""
-    with store("public").open(outline_name(sha256), "rb") as source:
-        content = source.read()
+    try:
+        with _opened(outline_name(sha256)) as source:
+            content = source.read()
+    except OSError:
+        raise_alarm(code="outline_damaged", subject=("outline", sha256))
+        raise
     if hashlib.sha256(content).hexdigest() != sha256:
         raise_alarm(code="outline_damaged", subject=("outline", sha256))
         raise ArtefactMismatch("The stored outlines are not those that were kept. No map is drawn.")

@@ -247,6 +247,7 @@ WORDS: Final[dict[str, Any]] = {
     "alarm.cleared": gettext_lazy("alarm cleared"),
     "store.swept": gettext_lazy("files that nobody knew of removed"),
     "trail.checkpoint_mended": gettext_lazy("torn checkpoint mended"),
+    "trail.checkpoints_begun": gettext_lazy("file of checkpoints begun"),
     "user.created": gettext_lazy("account made"),
     "user.closed": gettext_lazy("account closed"),
     "user.reopened": gettext_lazy("account opened again"),
@@ -294,7 +295,8 @@ ROLE_MEANINGS: Final = {
 ALARMS: Final = {
     "release_damaged": gettext_lazy("A published file is not the one that was approved. It is not served until the approved bytes are back."),
     "outline_damaged": gettext_lazy("The outlines of a map are not those that were kept. The map is not drawn."),
-    "store_full": gettext_lazy("A disk is full: nothing more can be kept until the operator makes room."),
+    "copy_refused": gettext_lazy("An approved file could not be copied into the public store. The review's page says why."),
+    "checkpoints_gone": gettext_lazy("The file of signed checkpoints was begun anew: compare the trail with a copy of it that is kept elsewhere."),
     "sweep_refused": gettext_lazy("Most files of a store are unknown to the database, so none was removed. Is it the right database?"),
     "trail_broken": gettext_lazy("The trail is not whole. No checkpoint is signed until somebody has looked at it."),
     "records_disagree": gettext_lazy("The trail and the tables do not say the same. Verify the trail to see where."),

@@ -71,7 +71,7 @@ def platform() -> SimpleNamespace:
     reviews.open_review(by=officer, review=waiting)
     publishing.suspend(by=officer, publication=publications[1], reason=REASON)
     datasets.hand_over(by=None, dataset=dataset, to=sam)
-    alarms.raise_alarm(code="store_full", subject=("store", "vault"))
+    alarms.raise_alarm(code="sweep_refused", subject=("store", "vault"))
     return SimpleNamespace(steward=steward, officer=officer, dataset=dataset, version=version, publications=publications)
 
 

@@ -154,8 +154,8 @@ def test_checkpoints_follow_each_other_and_one_place_is_signed_once(trail, check
         trail(2)
         tasks.checkpoint()
         tasks.checkpoint()
-    assert sorted(checkpoints.read().vouched) == [2, 4, 6]
-    assert services.verify().checkpoints == 3
+    assert sorted(checkpoints.read().vouched) == [2, 3, 5, 7]  # 3: that the file was begun
+    assert services.verify().checkpoints == 4
 
 
 TAMPERED = {
@@ -203,7 +203,7 @@ def test_the_command_says_that_a_trail_is_whole(trail, capsys):
     trail(2)
     call_command("checkpoint_trail")
     call_command("verify_trail", "--require-checkpoint")
-    assert "2 entries, 1 signed checkpoints" in capsys.readouterr().out
+    assert "3 entries, 1 signed checkpoints" in capsys.readouterr().out
 
 
 def test_the_command_fails_and_says_where(trail, intruder, capsys):

@@ -500,11 +500,11 @@ def test_what_is_not_so_is_not_signed_and_everybody_is_told(intruder, checkpoint
         tasks.checkpoint()
     assert not checkpoint_place.exists()
     assert any("trail and table disagree: population" in line and "12" in line and "1000" in line for line in caplog.messages)
-    assert {alarm.code for alarm in alarms.open_alarms()} == {"store_full", "records_disagree"}
+    assert {alarm.code for alarm in alarms.open_alarms()} == {"sweep_refused", "records_disagree"}
     Population.objects.filter(slug="residents").update(epsilon_cap=Decimal(12))
     tasks.checkpoint()
     assert checkpoint_place.exists()
-    assert {alarm.code for alarm in alarms.open_alarms()} == {"store_full"}
+    assert {alarm.code for alarm in alarms.open_alarms()} == {"sweep_refused"}
 
 
 def test_nobody_is_kept_waiting_by_a_verification(platform):

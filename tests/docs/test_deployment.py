@@ -106,8 +106,8 @@ def environment(**changes: str | None) -> dict[str, str]:
         "DATABASE_URL": "postgres://somebody@127.0.0.1:1/nothing",
         "BROKER_URL": "redis://127.0.0.1:1/0",
         "CACHE_URL": "redis://127.0.0.1:1/1",
-        "SECRET_KEY": "0123456789abcdef" * 4,
-        "TRAIL_CHECKPOINT_KEY": "fedcba9876543210" * 4,
+        "SECRET_KEY": "622eb06f21ad7a3b33f1867487143b8e7fe103ef2ea76f720ee2d815ea4a00b2",
+        "TRAIL_CHECKPOINT_KEY": "b1b1d4dfd72b913210c00a578778924180970fb4982d834b5108192bf8242f09",
         "VAULT_RECIPIENT": str(pyrage.x25519.Identity.generate().to_public()),
         "ALLOWED_HOSTS": "data.example.org",
         "SITE_URL": "https://data.example.org",
@@ -163,7 +163,7 @@ def test_production_does_not_start_without(changes, said, tmp_path):
 
 def test_a_key_file_of_the_embedded_set_up_is_no_way_around_a_missing_variable(tmp_path):
     (tmp_path / "keys").mkdir()
-    (tmp_path / "keys" / "secret_key").write_text("0123456789abcdef" * 4)
+    (tmp_path / "keys" / "secret_key").write_text("622eb06f21ad7a3b33f1867487143b8e7fe103ef2ea76f720ee2d815ea4a00b2")
     status, last_line = boot(DATA_DIR=str(tmp_path), SECRET_KEY=None)
     assert status != 0 and "SECRET_KEY must be set" in last_line
 

@@ -175,7 +175,7 @@ def test_a_full_disk_under_the_checkpoints_leaves_the_file_as_it_was(tmp_path, s
         signed = checkpoints.read()
         assert (len(signed.vouched), signed.torn) == (before.count(b"\n"), False)
         make_room(file.parent)
-        assert checkpoints.append(seq=10_000, entry_hash="1" * 64) is False
+        assert not checkpoints.append(seq=10_000, entry_hash="1" * 64).torn
         assert len(checkpoints.read().vouched) == before.count(b"\n") + 1
 
 

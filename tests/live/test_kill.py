@@ -152,4 +152,7 @@ def alive(group: int) -> bool:
 def test_nothing_is_left_running_after_stop(running: Embedded):
     groups = [process.pid for process in running.running.values()]
     running.stop()
-    assert not [group for group in groups if alive(group)]
+    try:
+        assert not [group for group in groups if alive(group)]
+    finally:
+        running.start()  # tests run in any order

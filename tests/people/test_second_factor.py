@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
@@ -9,12 +11,13 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import get_resolver
+from django.utils import timezone
 
 from catalog.audit.errors import Conflict, NotAllowed
 from catalog.audit.models import TrailEntry
 from catalog.people import passwords, second_factor, services
 from catalog.people.factor_store import FactorStore
-from catalog.people.models import ApiKey
+from catalog.people.models import ApiKey, User
 from catalog.people.roles import Role
 
 PASSWORD = "a long sentence for tests"
@@ -373,6 +376,43 @@ def test_one_administrator_does_not_take_both_factors_of_an_account(make_user, w
         passwords.password_reset_link(by=boss, user=lee)
     second_factor.reset_second_factor(by=other, user=kim)
     passwords.password_reset_link(by=other, user=lee)
+
+
+def test_an_account_of_ones_own_making_is_no_other_hand(make_user, with_app):
+    """As an attacker would: a second administrator is made, who does the other half, or gives their maker a role."""
+    boss, other = make_user("boss", "administrator"), make_user("other", "administrator")
+    kim, _ = with_app("kim", "officer")
+    services.create_user(by=boss, username="puppet", password="a long sentence for tests", roles=["administrator"])
+    services.create_user(by=User.objects.get(username="puppet"), username="puppet2", password="a long sentence for tests", roles=["administrator"])
+    passwords.password_reset_link(by=boss, user=kim)
+    for name in ("puppet", "puppet2"):
+        with pytest.raises(NotAllowed):
+            second_factor.reset_second_factor(by=User.objects.get(username=name), user=kim)
+        with pytest.raises(NotAllowed):
+            services.grant_role(by=User.objects.get(username=name), user=boss, role="officer")
+    second_factor.reset_second_factor(by=other, user=kim)
+    services.grant_role(by=other, user=boss, role="auditor")
+    lee, _ = with_app("lee", "officer")
+    passwords.password_reset_link(by=User.objects.get(username="puppet2"), user=lee)
+    with pytest.raises(NotAllowed):
+        second_factor.reset_second_factor(by=User.objects.get(username="puppet"), user=lee)
+    with pytest.raises(NotAllowed):
+        second_factor.reset_second_factor(by=boss, user=lee)
+
+
+def test_a_role_that_demands_a_factor_ends_the_keys_that_were_made_without_one(make_user, with_app, demanded):
+    boss, kim = make_user("boss", "administrator"), make_user("kim", "developer")
+    ends = timezone.now() + timedelta(days=9)
+    key, secret = services.issue_key(by=kim, user=kim, name="before", scopes=["read"], expires_at=ends)
+    services.grant_role(by=boss, user=kim, role="auditor")
+    assert Client().get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+    services.grant_role(by=boss, user=kim, role="officer")
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert Client().get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
+    # and one that nobody ended, of an owner who owes a factor: put there past the services
+    ApiKey.objects.filter(pk=key.pk).update(revoked_at=None)
+    assert Client().get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
 
 
 def test_the_operator_resets_by_command(with_app, capsys):

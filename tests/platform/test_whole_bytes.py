@@ -331,7 +331,8 @@ def test_what_may_go_better_in_a_moment_is_tried_as_often_as_is_allowed_and_no_m
     ordered.refresh_from_db()
     assert (ordered.state, ordered.attempt) == ("refused", settings.MAX_ATTEMPTS)
     assert ordered.error["code"] == ("store_full" if error.errno == errno.ENOSPC else "internal_error")
-    assert TrailEntry.objects.count() == before + settings.MAX_ATTEMPTS
+    assert TrailEntry.objects.count() == before + settings.MAX_ATTEMPTS + 1  # and the alarm
+    assert [alarm.code for alarm in Alarm.objects.all()] == ["copy_refused"]
 
 
 def test_a_copy_whose_workers_are_killed_again_and_again_ends_with_a_reason(ordered, settings):
