@@ -261,7 +261,7 @@ _TITLES = frozenset(
 
 # What a title of a column of names has in it, in any language of the pages: a name has not.
 _WORDS_OF_TITLES = re.compile(r"(?i)name|full|first|last|given|surname|person|customer|client|owner|holder|patient|member|contact|applicant|manager"
-                              r"|이름|성명|성함|명$|인$|자$|원$|주$|名|姓|人$|员$|者$|主$")  # fmt: skip
+                              r"|이름|성명|성함|명$|인$|자$|원$|주$|名|姓|人$|员$|者$|主$|户$")  # fmt: skip
 
 
 def _could_be_a_name(cell: str) -> bool:

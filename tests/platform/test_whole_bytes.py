@@ -13,11 +13,13 @@ import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
 
+from catalog.audit.alarms import open_alarms
 from catalog.audit.errors import StoreFull
 from catalog.audit.models import Alarm, TrailEntry
 from catalog.core import stores, whole_files
 from catalog.core.stores import ReadOnlyStore
 from catalog.datasets import vault
+from catalog.display import pictures
 from catalog.publishing import services, store, verifying
 from catalog.publishing.models import Copy, Publication
 from catalog.releases.models import Run
@@ -395,3 +397,42 @@ def test_names_in_a_store_are_all_found(tmp_path):
     for name in ("a", "x/b", "x/y/c"):
         folder.save(name, ContentFile(b"1"))
     assert sorted(stores.names_in(folder)) == ["a", "x/b", "x/y/c"]
+
+
+# --- what is no file, and what is drawn ----------------------------------------------------------------------------
+
+
+def test_a_pipe_in_the_place_of_a_published_file_keeps_nobody_waiting(release):
+    whole = stored(release).read_bytes()
+    stored(release).unlink()
+    os.mkfifo(stored(release))
+    assert Client().get("/api/v1/datasets/survey/records").status_code == 503
+    assert verifying.verify_store() == 1
+    assert stored(release).read_bytes() == whole
+    assert Client().get("/api/v1/datasets/survey/records").status_code == 200
+
+
+def test_a_refused_copy_is_an_alarm_until_it_is_ordered_again(ordered):
+    path = Path(vault.store("artefacts").path(ordered.review.run.artefact_name))
+    kept = path.read_bytes()
+    changed(path, b"damaged")
+    services.publish(ordered.pk)
+    assert [alarm.code for alarm in open_alarms()] == ["copy_refused"]
+    changed(path, kept)
+    ordered.refresh_from_db()
+    services.order_again(by=ordered.review.submitted_by, copy=ordered)
+    assert not open_alarms().exists()
+
+
+@pytest.mark.parametrize("there", ["{}", "[1]", "", "0" * 64 + '\n{"wide": "forged", "narrow": "forged"}', "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")])
+def test_a_picture_that_none_of_our_processes_drew_is_not_shown_but_drawn_again(settings, tmp_path, there):
+    path = tmp_path / "charts" / "a.json"
+    pictures.keep(path, {"wide": "<svg>ours</svg>"})
+    assert pictures.read(path) == {"wide": "<svg>ours</svg>"}
+    ours = path.read_bytes()
+    path.write_text(there)
+    assert pictures.read(path) is None
+    path.write_bytes(ours.replace(b"ours", b"four"))
+    assert pictures.read(path) is None
+    path.with_name("b.json").write_bytes(ours)  # a picture of something else
+    assert pictures.read(path.with_name("b.json")) is None

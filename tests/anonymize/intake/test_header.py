@@ -19,7 +19,8 @@ from anonymize.errors import AnonymizeError, HeaderLooksLikeValues, InputError
 from anonymize.tables.csv_structure import read_header
 from anonymize.tables.encoding import decide, utf8_blocks
 from anonymize.tables.files import read_upload
-from anonymize.tables.header import Heading, is_personal
+from anonymize.tables.header import Heading, check, is_personal
+from anonymize.tables.limits import Limits
 from tests.conftest import SHARED
 
 PEOPLE = [
@@ -278,3 +279,25 @@ def test_the_command_line_takes_a_file_without_a_header(tmp_path):
     assert [column["name"] for column in json.loads(done.stdout)["columns"]] == NAMES
     source.write_text("a,34\nx,y\n")
     assert command("profile", str(source), "--header", "present").returncode == 0
+
+
+ENGLISH = ("James Smith", "Mary Johnson", "Robert Brown", "Linda Davis", "John Wilson", "Susan Clark")
+CHINESE = ("王小明", "李建国", "张伟", "刘洋", "陈静", "杨帆")
+KOREAN = ("김영희", "이철수", "박민수", "최유진", "정다은", "조현우")
+
+
+@pytest.mark.parametrize(
+    ("names", "cell"),
+    [(ENGLISH, "Theodore Blackwood"), (CHINESE, "欧阳文博"), (KOREAN, "백승현"), (KOREAN, "강지원"), (KOREAN, "남궁민수"), (KOREAN, "박영주")],
+)
+def test_a_name_that_no_list_knows_is_seen_among_names(names, cell):
+    records = [[name, "florist"] for name in names]
+    with pytest.raises(HeaderLooksLikeValues) as refused:
+        check([cell, "work"], records, Heading(), Limits())
+    assert cell not in str(refused.value)
+
+
+@pytest.mark.parametrize("title", ["Full Name", "Customer", "Account Holder", "Name", "성명", "고객명", "신청인", "이름", "姓名", "客户", "联系人", "Given Name"])
+def test_a_title_over_names_is_none(title):
+    for names in (ENGLISH, CHINESE, KOREAN):
+        check([title, "work"], [[name, "florist"] for name in names], Heading(), Limits())
