@@ -30,6 +30,7 @@ from catalog.audit.errors import Conflict, NotAllowed, PlatformError
 from catalog.people import letters, policies, sessions
 from catalog.people.models import User
 from catalog.people.roles import FACTOR_DEMANDED_OF
+from catalog.people.testimony import of_factor
 from catalog.people.two_hands import check_other_hand
 
 log = logging.getLogger(__name__)
@@ -174,7 +175,7 @@ def add_passkey(*, by: User, user: User, name: str, credential: Mapping[str, Any
 
 def _added(by: User | None, user: User, factor: Authenticator) -> list[str]:
     codes = [] if Authenticator.objects.filter(user_id=user.pk, type=Kind.RECOVERY_CODES).exists() else _fresh_codes(user)
-    trail.record(by=by, action="user.second_factor_added", subject=user, detail={"kind": str(factor.type)})
+    trail.record(by=by, action="user.second_factor_added", subject=user, detail=of_factor(factor))
     letters.ring_on_commit(letters.CHANGED, user)
     return codes
 
@@ -218,11 +219,11 @@ def remove_factor(*, by: User, user: User, factor_id: int) -> None:
     last = factors_of(user).count() == 1
     if last and demanded_of(user):
         raise Conflict("Your roles demand a second factor, and this is your last. Nothing was removed. Add another first.")
-    kind = str(factor.type)
+    removed = of_factor(factor)
     factor.delete()
     if last:
         Authenticator.objects.filter(user_id=user.pk).delete()
-    trail.record(by=by, action="user.second_factor_removed", subject=user, detail={"kind": kind})
+    trail.record(by=by, action="user.second_factor_removed", subject=user, detail=removed)
     letters.ring_on_commit(letters.CHANGED, user)
 
 

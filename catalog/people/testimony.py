@@ -6,6 +6,9 @@ import hashlib
 from datetime import UTC
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+
+from catalog.audit.chain import document_sha256
 from catalog.people.models import ApiKey, Organisation, User
 
 
@@ -24,3 +27,10 @@ def of_key(key: ApiKey) -> dict[str, Any]:
         "user": key.user_id, "prefix": key.prefix, "scopes": key.scopes, "expires_at": key.expires_at.astimezone(UTC),
         "hash_sha256": hashlib.sha256(key.hash.encode()).hexdigest(),
     }  # fmt: skip
+
+
+def of_factor(factor: Authenticator) -> dict[str, Any]:
+    """``mark``: a hash of what makes it this factor and no other, which using it does not change."""
+    data = factor.data if isinstance(factor.data, dict) else {}
+    itself = data.get("secret") or (data.get("credential") or {}).get("id") or data
+    return {"kind": str(factor.type), "mark": document_sha256(itself)}

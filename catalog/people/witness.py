@@ -10,18 +10,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import Group
 
 from catalog.audit.witnesses import Discrepancy, Finding, Said, differing, missing, register, shown, unrecorded
 from catalog.people.models import ApiKey, OfficerMandate, Organisation, User
-from catalog.people.testimony import of_key, of_organisation, of_user
+from catalog.people.testimony import of_factor, of_key, of_organisation, of_user
 
 # what an entry makes of an account: open to signing in, or not
 ACTIVE: Final = {"user.created": True, "user.closed": False, "user.reopened": True}
 FLAGS: Final = ("is_superuser", "is_staff")  # Django's own, which give nothing here and which nobody is given
 ACTIONS: Final = (
     "organisation.created", *ACTIVE, "user.role_granted", "user.role_withdrawn", "user.mandate_given", "user.mandate_withdrawn",
-    "key.issued", "key.revoked",
+    "key.issued", "key.revoked", "user.second_factor_added", "user.second_factor_removed", "user.second_factor_reset",
+    "user.identity_linked", "user.identity_unlinked",
 )  # fmt: skip
 
 
@@ -35,6 +38,8 @@ class Told:
     mandates: dict[str, set[str]] = field(default_factory=dict)
     active: dict[str, bool] = field(default_factory=dict)
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
+    factors: dict[str, set[str]] = field(default_factory=dict)
+    linked: dict[str, bool] = field(default_factory=dict)
 
     def hear(self, entry: Said) -> None:
         pk, detail = entry.subject_id, entry.detail
@@ -54,6 +59,14 @@ class Told:
                 self.mandates.setdefault(pk, set()).add(detail["organisation"])
             case "user.mandate_withdrawn":
                 self.mandates.setdefault(pk, set()).discard(detail["organisation"])
+            case "user.second_factor_added":
+                self.factors.setdefault(pk, set()).add(_factor(detail))
+            case "user.second_factor_removed":
+                self.factors.setdefault(pk, set()).discard(_factor(detail))
+            case "user.second_factor_reset":
+                self.factors[pk] = set()
+            case "user.identity_linked" | "user.identity_unlinked":
+                self.linked[pk] = entry.action == "user.identity_linked"
             case "key.issued":
                 ends = datetime.fromisoformat(detail["expires_at"]).astimezone(UTC).isoformat()
                 self.keys[pk] = {**detail, "expires_at": ends, "revoked": False}
@@ -83,6 +96,8 @@ def _organisations(told: dict[str, dict[str, Any]]) -> Iterator[Finding]:
 def _users(told: Told) -> Iterator[Finding]:
     roles = _sets(Group.objects.filter(user__isnull=False).values_list("user", "name").iterator(chunk_size=2000))
     mandates = _sets(OfficerMandate.objects.values_list("user", "organisation__slug").iterator(chunk_size=2000))
+    factors = _sets((factor.user_id, _factor(of_factor(factor))) for factor in Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES).iterator())
+    linked = {str(pk) for pk in SocialAccount.objects.values_list("user", flat=True)}
     for user in User.objects.select_related("organisation").order_by("pk").iterator(chunk_size=2000):
         pk = str(user.pk)
         subject = ("user", pk)
@@ -93,11 +108,17 @@ def _users(told: Told) -> Iterator[Finding]:
         yield from differing(subject, known, of_user(user))
         now = {"roles": sorted(roles.get(pk, ())), "mandates": sorted(mandates.get(pk, ())), "is_active": user.is_active}
         then = {"roles": sorted(told.roles.get(pk, ())), "mandates": sorted(told.mandates.get(pk, ())), "is_active": told.active[pk]}
+        now |= {"second_factors": sorted(factors.get(pk, ())), "linked": pk in linked}
+        then |= {"second_factors": sorted(told.factors.get(pk, ())), "linked": told.linked.get(pk, False)}
         for flag in FLAGS:
             now[flag], then[flag] = getattr(user, flag), False
         yield from (Discrepancy(subject, name, shown(then[name]), shown(now[name])) for name in now if now[name] != then[name])
     for gone, known in told.users.items():
         yield missing(("user", gone), known.get("username", "an account"))
+
+
+def _factor(told: dict[str, Any]) -> str:
+    return f"{told['kind']} {told.get('mark', '')[:16]}"
 
 
 def _sets(pairs: Iterable[tuple[int, str]]) -> dict[str, set[str]]:

@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
+from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
 
+from catalog.audit import services as audit
 from catalog.audit.errors import Conflict, NotAllowed
 from catalog.audit.models import TrailEntry
 from catalog.people import passwords, second_factor, services
@@ -302,7 +304,7 @@ def test_an_app_is_added_with_a_code_that_it_shows_which_is_then_used_up(make_us
     assert not second_factor.enrolled(user)
     code = second_factor.code_of_now(secret)
     assert len(second_factor.add_app(by=user, user=user, secret=secret, code=code)) == 10
-    assert (last_entry().action, last_entry().detail) == ("user.second_factor_added", {"kind": "totp"})
+    assert (last_entry().action, last_entry().detail["kind"]) == ("user.second_factor_added", "totp")
     assert second_factor.use_code(user, code) is None
     with pytest.raises(Conflict):
         second_factor.add_app(by=user, user=user, secret=generate_totp_secret(), code="000000")
@@ -413,6 +415,24 @@ def test_a_role_that_demands_a_factor_ends_the_keys_that_were_made_without_one(m
     # and one that nobody ended, of an owner who owes a factor: put there past the services
     ApiKey.objects.filter(pk=key.pk).update(revoked_at=None)
     assert Client().get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
+
+
+FACTORS_FORGED = {
+    "all removed": lambda kim, lee: Authenticator.objects.filter(user=kim).delete(),
+    "another's put in its place": lambda kim, lee: Authenticator.objects.filter(user=kim, type="totp").update(data=Authenticator.objects.get(user=lee, type="totp").data),
+    "one more added": lambda kim, lee: Authenticator.objects.create(user=kim, type="webauthn", data={"name": "k", "credential": {"id": "x"}}),
+    "linked with somebody at the provider": lambda kim, lee: SocialAccount.objects.create(user=kim, provider="oidc", uid="x"),
+}
+
+
+@pytest.mark.parametrize("forge", FACTORS_FORGED.values(), ids=FACTORS_FORGED.keys())
+def test_a_factor_that_the_trail_never_told_of_is_seen(db, forge):
+    kim, lee = (services.create_user(by=None, username=name, password="a long sentence for tests", roles=["officer"]) for name in ("kim", "lee"))
+    for user in (kim, lee):
+        second_factor.add_app(by=None, user=user, secret=generate_totp_secret())
+    assert audit.verify().ok
+    forge(kim, lee)
+    assert {discrepancy.subject for discrepancy in audit.verify().discrepancies} == {("user", str(kim.pk))}
 
 
 def test_the_operator_resets_by_command(with_app, capsys):
