@@ -56,9 +56,9 @@ def leftovers(store_name: str) -> Leftovers:
     return Leftovers(store_name, len(names), unknown, refused=len(unknown) > FEW and 2 * len(unknown) > len(names))
 
 
-def remove(found: Leftovers) -> None:
-    for name in found.unknown:
-        store(found.store).delete(name)
+def remove(unknown: Leftovers) -> None:
+    for name in unknown.unknown:
+        store(unknown.store).delete(name)
 
 
 def _is_old(files: Storage, name: str) -> bool:

@@ -45,6 +45,10 @@ class ReleaseDamaged(PlatformError):
     who = "us"
 
 
+class NoRegularFile(OSError):
+    """A pipe, a device or a folder under a file's name: opening it would keep whoever does waiting, for ever perhaps."""
+
+
 NO_FILE: Final = "no file"
 """In the place of a hash, for what lies under a name and is no file at all."""
 
@@ -90,9 +94,7 @@ def stored_sha256(name: str) -> str | None:
             return _hashed(source.chunks())
     except FileNotFoundError:
         return None
-    except OSError as error:
-        if full(error) is not None or error.errno is not None:
-            raise
+    except NoRegularFile:
         return NO_FILE
 
 
@@ -164,10 +166,10 @@ def is_whole(path: Path, sha256: str) -> bool:
 
 
 def _fingerprint(path: Path) -> Fingerprint:
-    """Raises OSError for what is no regular file: a pipe or a device would keep whoever opens it waiting."""
+    """Raises :class:`NoRegularFile`, or OSError where there is nothing."""
     seen = path.stat()
     if not stat.S_ISREG(seen.st_mode):
-        raise OSError("not a regular file")
+        raise NoRegularFile("not a regular file")
     return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
 
